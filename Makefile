@@ -1,0 +1,323 @@
+# Openfire Heartbeat: every task and every compiler flag. `make help` lists the tasks; `./build.sh` is the user's door.
+#
+# Everything that is built goes to build/ and to Maven's target/ folders. `make V=1` shows the commands.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+# Sorting, messages and Java's default charset are the same everywhere.
+export LC_ALL := C.UTF-8
+
+Q := $(if $(V),,@)
+
+# --- What is built ----------------------------------------------------------------------------------------------------
+
+BUILD := build
+VERSION := $(shell sed -n 's:.*<version>\(.*\)</version>.*:\1:p' plugin.xml)
+DATE := $(shell sed -n 's:.*<date>\(.*\)</date>.*:\1:p' plugin.xml)T00:00:00Z
+PLATFORM := linux-$(shell uname -m)
+
+LIBRARY := $(BUILD)/native/libheartbeat.so
+PLUGIN := $(BUILD)/heartbeat.jar
+CLASSES := java/target/plugin-heartbeat.jar
+GENERATED := $(BUILD)/generated
+PROPERTIES := $(GENERATED)/heartbeat-native.properties
+
+UNITS := $(sort $(basename $(notdir $(wildcard native/*.c))))
+CORE_UNITS := $(filter-out jni,$(UNITS))
+TESTS := $(sort $(basename $(notdir $(wildcard tests/c/test_*.c))))
+FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
+C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h))
+TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
+SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all $(wildcard tests/demo/run)
+
+FUZZ_SECONDS ?= 60
+# A hanging test is a failing test.
+TEST_TIMEOUT ?= 600
+
+# --- Tools ------------------------------------------------------------------------------------------------------------
+
+CC := gcc
+AR := ar
+CLANG := clang
+CLANG_FORMAT := clang-format
+CLANG_TIDY := clang-tidy
+MVN := mvn -B --no-transfer-progress
+# Where jni.h is: the JDK that javac on the PATH belongs to. Left unexpanded until something needs it.
+JAVA_HOME = $(patsubst %/bin/javac,%,$(realpath $(shell command -v javac)))
+# ThreadSanitizer can not place its shadow memory where the kernel randomises too many address bits.
+NO_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+# jansson is built outside the repository; see native/deps/jansson. Set JANSSON to a folder with include/ and
+# lib/libjansson.a (compiled with -fPIC) to use another one.
+JANSSON := $(shell native/deps/jansson --where)
+JANSSON_A := $(JANSSON)/lib/libjansson.a
+
+# --- Flags ------------------------------------------------------------------------------------------------------------
+
+# Understood by gcc and clang alike.
+WARNINGS := -Wall -Wextra -Wpedantic -Werror \
+    -Wcast-align -Wcast-qual -Wconversion -Wdouble-promotion -Wformat=2 -Wimplicit-fallthrough \
+    -Wmissing-declarations -Wmissing-prototypes -Wnull-dereference -Wold-style-definition -Wpointer-arith \
+    -Wredundant-decls -Wshadow -Wsign-conversion -Wstrict-prototypes -Wswitch -Wundef -Wunused -Wvla -Wwrite-strings
+# Not in the set: -Wswitch-enum, which wants every enumerator named even where `default` says what is meant.
+WARNINGS_GCC := $(WARNINGS) -Walloca -Walloc-zero -Wduplicated-branches -Wduplicated-cond -Wformat-overflow=2 \
+    -Wformat-signedness -Wformat-truncation=2 -Wjump-misses-init -Wlogical-op -Wstack-usage=16384 -Wtrampolines
+
+LANGUAGE := -std=c11 -D_POSIX_C_SOURCE=200809L
+# Headers that are not ours are system headers: their warnings are not ours either.
+INCLUDES := -Inative/include -Inative -isystem $(JANSSON)/include
+INCLUDES_JNI = -isystem $(JAVA_HOME)/include -isystem $(JAVA_HOME)/include/linux
+DEFINES := -DHB_VERSION='"$(VERSION)"'
+# Debug information names files as the repository does, so that two clones build the same bytes.
+COMMON := $(LANGUAGE) $(INCLUDES) $(DEFINES) -g -fno-common -ffile-prefix-map=$(CURDIR)=. \
+    -ffile-prefix-map=$(JANSSON)=jansson
+
+HARDENING := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
+    $(if $(filter %-x86_64,$(PLATFORM)),-fcf-protection=full)
+HARDENING_LD := -Wl,-z,relro,-z,now,-z,noexecstack
+
+# Each variant is a folder build/<variant> with objects, libcore.a and test programs. `native` is what ships, and what
+# test-c tests.
+VARIANTS := native asan tsan
+CFLAGS_native := -O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(HARDENING)
+LDFLAGS_native := $(HARDENING_LD)
+CFLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS_asan := -fsanitize=address,undefined
+CFLAGS_tsan := -O1 -fno-omit-frame-pointer -fsanitize=thread
+LDFLAGS_tsan := -fsanitize=thread
+# With the sanitizers' instrumentation in it gcc warns of what is not there.
+WARNINGS_native := $(WARNINGS_GCC)
+WARNINGS_asan := $(filter-out -Wnull-dereference -Wstack-usage=% -Wformat-overflow=% -Wformat-truncation=%,$(WARNINGS_GCC))
+WARNINGS_tsan := $(WARNINGS_asan)
+
+RUN_native :=
+RUN_asan := env ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1
+RUN_tsan := env TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 $(NO_ASLR)
+
+LIBRARY_LD := -shared -Wl,-soname,libheartbeat.so -Wl,--version-script=native/exports.map -Wl,--exclude-libs,ALL \
+    -Wl,--gc-sections -Wl,--no-undefined -Wl,--as-needed
+# libcrypto's archive, not its shared library: the plugin must need nothing but libc.
+LIBS := $(JANSSON_A) -l:libcrypto.a
+# Programs whose allocations fail on command. It holds for jansson's and libcrypto's allocations too.
+LDFLAGS_test_alloc := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+FUZZ_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+
+# --- Tasks ------------------------------------------------------------------------------------------------------------
+
+.PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server demo lint \
+    lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
+
+## all: the plugin
+all: plugin
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+## native: build/native/libheartbeat.so
+native: $(LIBRARY)
+
+## plugin: build/heartbeat.jar
+plugin: $(PLUGIN)
+
+## test: everything below but fmt, cheap things first; goes on after a failure and counts
+test:
+	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
+	    lint test-c asan fuzz tsan check-library plugin test-java test-server
+
+## test-c: unit tests of the core, as it ships
+test-c: $(TESTS:%=$(BUILD)/native/tests/%)
+	$(call run-tests,native)
+
+## asan: the same under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: $(TESTS:%=$(BUILD)/asan/tests/%)
+	$(call run-tests,asan)
+
+## tsan: the same under ThreadSanitizer
+tsan: $(TESTS:%=$(BUILD)/tsan/tests/%)
+	$(call run-tests,tsan)
+
+## fuzz: each fuzzer for FUZZ_SECONDS=60; what it finds goes to build/fuzz/found
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
+	$(call run-fuzzers)
+
+## check-library: what the library shows, and what it needs
+check-library: $(LIBRARY)
+	@tests/check-library $(LIBRARY)
+
+## test-java: unit tests of the Java side
+test-java: $(PROPERTIES)
+	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test
+
+## test-server: a real Openfire with the plugin, and real clients
+test-server: $(PLUGIN) | $(BUILD)/log
+	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
+
+## demo: a server, six clients and what becomes of them; ARGS=--stay keeps the server up
+demo: $(PLUGIN)
+	@test -x tests/demo/run || { echo "there is no demo yet (tests/demo/run)" >&2; exit 1; }
+	@tests/demo/run $(ARGS)
+
+## lint: clang-format, clang-tidy, gcc's analyzer, shellcheck; any finding is an error
+lint: lint-format lint-scripts lint-tidy lint-analyzer
+
+## fmt: format the C sources
+fmt:
+	$(Q)$(CLANG_FORMAT) -i $(C_SOURCES)
+
+## clean: remove what was built (jansson's build, which is outside the repository, stays)
+clean:
+	$(Q)rm -rf $(BUILD) java/target tests/openfire/target tests/java/target
+
+# --- C ----------------------------------------------------------------------------------------------------------------
+
+$(JANSSON_A): | $(BUILD)/log
+	@echo "  DEP     jansson"
+	$(Q)native/deps/jansson >$(BUILD)/log/jansson.log 2>&1 || { tail -n 20 $(BUILD)/log/jansson.log >&2; exit 1; }
+	@test -f $@
+
+$(BUILD)/log $(GENERATED) $(BUILD)/fuzz/found:
+	$(Q)mkdir -p $@
+
+# A file that changes only when the flags do: whatever depends on it is compiled again then.
+define flags-rule
+$(BUILD)/$(1)/flags: FORCE
+	@mkdir -p $$(@D)/tests
+	@echo '$(subst ','\'',$(CC) $(COMMON) $(WARNINGS_$(1)) $(CFLAGS_$(1)) $(LDFLAGS_$(1)))' | cmp -s - $$@ || \
+	    echo '$(subst ','\'',$(CC) $(COMMON) $(WARNINGS_$(1)) $(CFLAGS_$(1)) $(LDFLAGS_$(1)))' >$$@
+endef
+
+define variant-rules
+$(call flags-rule,$(1))
+
+$(BUILD)/$(1)/%.o: native/%.c $(BUILD)/$(1)/flags | $(JANSSON_A)
+	@echo "  CC      $$< ($(1))"
+	$(Q)$(CC) $(COMMON) $(WARNINGS_$(1)) $(CFLAGS_$(1)) $$(UNIT_INCLUDES) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$(1)/jni.o: UNIT_INCLUDES = $$(INCLUDES_JNI)
+
+$(BUILD)/$(1)/tests/%.o: tests/c/%.c $(BUILD)/$(1)/flags | $(JANSSON_A)
+	@echo "  CC      $$< ($(1))"
+	$(Q)$(CC) $(COMMON) -Itests/c $(filter-out -Wstack-usage=%,$(WARNINGS_$(1))) $(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o)
+	@echo "  AR      $$@"
+	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$^
+
+$(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(BUILD)/$(1)/tests/support.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(LDFLAGS_$$(@F)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a \
+	    $(LIBS) -lcmocka -pthread -o $$@
+endef
+$(foreach variant,$(VARIANTS),$(eval $(call variant-rules,$(variant))))
+
+$(LIBRARY): $(UNITS:%=$(BUILD)/native/%.o) native/exports.map $(JANSSON_A)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS_native) $(LDFLAGS_native) $(LIBRARY_LD) $(filter %.o,$^) $(LIBS) -o $@
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/tests/*.d $(BUILD)/lint/*/*.d)
+.SECONDARY:
+
+# Runs every program of a variant, shows what each prints, and fails at the end if one of them failed.
+define run-tests
+	$(Q)failed=; for name in $(TESTS); do \
+	    $(RUN_$(1)) timeout -k 10 $(TEST_TIMEOUT) $(BUILD)/$(1)/tests/$$name || { \
+	        echo "$$name ($(1)) failed with status $$?"; failed+=" $$name"; }; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+endef
+
+# --- Fuzzing ----------------------------------------------------------------------------------------------------------
+
+# One call per fuzzer: instrumented objects are of no use to anything else.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard native/*.[ch] native/include/*.h tests/fuzz/*.h) Makefile $(JANSSON_A) | $(BUILD)/fuzz/found
+	@echo "  FUZZER  $@"
+	$(Q)$(CLANG) $(COMMON) -Itests/fuzz $(WARNINGS) $(FUZZ_CFLAGS) $< $(CORE_UNITS:%=native/%.c) $(LIBS) -o $@
+
+# New inputs are collected in build/, the corpus of the repository is only read.
+define run-fuzzers
+	$(Q)mkdir -p $(BUILD)/log; failed=; for name in $(FUZZERS); do \
+	    mkdir -p $(BUILD)/fuzz/corpus/$$name; \
+	    corpus=tests/fuzz/corpus/$$name; test -d $$corpus || corpus=; \
+	    log=$(BUILD)/log/$$name.log; \
+	    if $(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) $(FUZZ_FLAGS) \
+	        -artifact_prefix=$(BUILD)/fuzz/found/$$name- $(BUILD)/fuzz/corpus/$$name $$corpus >$$log 2>&1; then \
+	        echo "ok $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $$log) runs"; \
+	    else \
+	        tail -n 60 $$log; echo "not ok $$name: see $$log and $(BUILD)/fuzz/found"; failed+=" $$name"; \
+	    fi; \
+	done; \
+	test -z "$$failed"
+endef
+
+# --- Lint -------------------------------------------------------------------------------------------------------------
+
+lint-format:
+	@echo "  FORMAT  $(words $(C_SOURCES)) files"
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_SOURCES)
+
+lint-scripts:
+	@echo "  SHELL   $(SCRIPTS)"
+	$(Q)shellcheck $(SCRIPTS)
+
+lint-tidy: $(TIDY_SOURCES:%.c=$(BUILD)/lint/tidy/%.ok)
+
+lint-analyzer: $(UNITS:%=$(BUILD)/lint/analyzer/%.o)
+
+# clang-tidy counts what it suppressed in headers that are not ours on stderr: noise.
+$(BUILD)/lint/tidy/%.ok: %.c .clang-tidy Makefile $(filter %.h,$(C_SOURCES)) | $(JANSSON_A)
+	@echo "  TIDY    $<"
+	@mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet $< -- $(COMMON) -Itests/c -Itests/fuzz $(INCLUDES_JNI) $(WARNINGS) 2>$@.log || \
+	    { grep -v 'warnings generated' $@.log >&2; exit 1; }
+	@touch $@
+
+$(BUILD)/lint/analyzer/%.o: native/%.c Makefile | $(JANSSON_A)
+	@echo "  ANALYZE $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) $(WARNINGS_asan) $(UNIT_INCLUDES) -fanalyzer -MMD -MP -c $< -o $@
+
+$(BUILD)/lint/analyzer/jni.o: UNIT_INCLUDES = $(INCLUDES_JNI)
+
+# --- Plugin -----------------------------------------------------------------------------------------------------------
+
+MAVEN_ARGS = -Drevision=$(VERSION) -Dproject.build.outputTimestamp=$(DATE) -Dheartbeat.generated=$(abspath $(GENERATED))
+JAVA_FILES := $(shell find java -type f -not -path '*/target/*' 2>/dev/null)
+STAGE := $(BUILD)/plugin
+SHIPPED := $(STAGE)/native/$(PLATFORM)/libheartbeat.so
+
+$(SHIPPED): $(LIBRARY)
+	@mkdir -p $(@D)
+	$(Q)strip --strip-unneeded $< -o $@
+
+# What the Java side must know of the library that it finds: where, and that it is whole.
+$(PROPERTIES): $(SHIPPED) plugin.xml | $(GENERATED)
+	$(Q)printf 'version=%s\n%s.path=%s\n%s.sha256=%s\n' '$(VERSION)' $(PLATFORM) native/$(PLATFORM)/libheartbeat.so \
+	    $(PLATFORM) "$$(sha256sum $< | cut -d' ' -f1)" >$@
+
+$(CLASSES): $(JAVA_FILES) $(PROPERTIES) plugin.xml | $(BUILD)/log
+	@echo "  MAVEN   $@"
+	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) -Dmaven.test.skip=true package >$(BUILD)/log/maven-plugin.log 2>&1 || \
+	    { tail -n 60 $(BUILD)/log/maven-plugin.log >&2; exit 1; }
+	@touch $@
+
+TOP_FILES := $(wildcard plugin.xml readme.html changelog.html LICENSE NOTICE)
+
+# Sorted, with one date: the same sources give the same jar. jansson's licence wants to go along.
+$(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES)
+	@echo "  JAR     $@"
+	$(Q)find $(STAGE) -mindepth 1 -maxdepth 1 ! -name native -exec rm -rf {} +
+	$(Q)mkdir -p $(STAGE)/lib $(STAGE)/licenses
+	$(Q)cp $(TOP_FILES) $(STAGE)/
+	$(Q)cp $(CLASSES) $(STAGE)/lib/
+	$(Q)cp $(JANSSON)/LICENSE $(STAGE)/licenses/jansson.txt
+	$(Q)cd $(STAGE) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >../plugin.files
+	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
+	$(Q)mv $(BUILD)/plugin.tmp $@

@@ -1,0 +1,171 @@
+#!/bin/bash
+#
+# The door for users: checks what is needed, installs what is missing (root on Debian) or says what to install, and
+# calls make. Nothing else of the machine is touched.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+usage() {
+    cat <<'END'
+./build.sh plugin          build the plugin and print where it is
+./build.sh demo [--stay]   start a server with the plugin and watch what it does (--stay: keep the server up)
+./build.sh test            every test
+./build.sh help            this text; `make help` lists what developers need
+END
+}
+
+die() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+# --- What is needed ---------------------------------------------------------------------------------------------------
+
+missing=()
+
+# need PACKAGE TEST...: the package is missing unless the test succeeds.
+need() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+has() { command -v "$1" >/dev/null; }
+
+# A C header or library that the compiler finds; without a compiler nothing is found.
+has_header() { has gcc && echo "#include <$1>" | gcc -fsyntax-only -xc -; }
+has_archive() { has gcc && [ -f "$(gcc -print-file-name="$1")" ]; }
+
+# A JDK that compiles, of a version that knows how to make the jar, with the headers of JNI.
+has_jdk() {
+    has javac && has jar || return 1
+    local version home
+    version=$(javac -version 2>&1 | sed -n 's/^javac \([0-9]*\).*/\1/p')
+    home=$(readlink -f "$(command -v javac)")
+    [ "${version:-0}" -ge 17 ] && [ -f "${home%/bin/javac}/include/jni.h" ]
+}
+
+# clang comes without what -fsanitize=fuzzer links; the package that has it carries clang's version in its name.
+has_fuzzer() {
+    has clang || return 1
+    local found=("$(clang -print-resource-dir)"/lib/*/libclang_rt.fuzzer*.a)
+    [ -f "${found[0]}" ]
+}
+
+fuzzer_package() {
+    local version
+    if has clang; then
+        version=$(clang -dumpversion)
+    else
+        version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+    fi
+    echo "libclang-rt-${version%%.*}-dev"
+}
+
+find_missing() {
+    missing=()
+    need gcc has gcc
+    need libc6-dev has_header stdio.h
+    need binutils has readelf
+    need make has make
+    need libssl-dev has_header openssl/evp.h
+    need libssl-dev has_archive libcrypto.a
+    need default-jdk-headless has_jdk
+    need maven has mvn
+    [ -f "$(make_jansson)" ] || {
+        # What apt-get needs to fetch and unpack a source package.
+        need dpkg-dev has dpkg-source
+        need xz-utils has xz
+        need patch has patch
+    }
+    [ "$1" = test ] || return 0
+    need libcmocka-dev has_header_cmocka
+    need clang has clang
+    has_fuzzer || missing+=("$(fuzzer_package)")
+    need clang-format has clang-format
+    need clang-tidy has clang-tidy
+    need shellcheck has shellcheck
+    need util-linux has unshare
+    need iproute2 has ip
+    need nftables has nft
+}
+
+make_jansson() { echo "$(native/deps/jansson --where)/lib/libjansson.a"; }
+
+# cmocka.h wants these before it.
+has_header_cmocka() {
+    has gcc && printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h | gcc -fsyntax-only -xc -
+}
+
+is_debian() { [ -r /etc/os-release ] && grep -qE '^ID="?debian"?$' /etc/os-release; }
+
+# quietly NAME COMMAND...: shows its output only if it fails.
+quietly() {
+    local log=build/log/$1.log
+    shift
+    mkdir -p build/log
+    "$@" >"$log" 2>&1 </dev/null || {
+        tail -n 30 "$log" >&2
+        die "'$*' failed; all of it is in $log"
+    }
+}
+
+install() {
+    find_missing "$1"
+    [ ${#missing[@]} -gt 0 ] || return 0
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    if ! is_debian; then
+        die "this is not Debian, and something is missing. Debian's packages of it are called: ${missing[*]}"
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        cat >&2 <<END
+build.sh: these packages are missing: ${missing[*]}
+Install them as root and come back:
+
+    apt-get update && apt-get install --no-install-recommends ${missing[*]}
+
+END
+        exit 1
+    fi
+    echo "Updating the package lists"
+    export DEBIAN_FRONTEND=noninteractive
+    quietly apt-update apt-get -q -o DPkg::Lock::Timeout=300 update
+    # Only now is it known which clang is Debian's.
+    find_missing "$1"
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    echo "Installing ${missing[*]}"
+    quietly apt-install apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "${missing[@]}"
+    hash -r
+    find_missing "$1"
+    [ ${#missing[@]} = 0 ] || die "still missing after installing them: ${missing[*]}"
+}
+
+# --- Commands ---------------------------------------------------------------------------------------------------------
+
+jobs=-j$(nproc)
+
+case ${1-help} in
+plugin)
+    install plugin
+    echo "Building the plugin"
+    make --no-print-directory "$jobs" plugin
+    echo "$PWD/build/heartbeat.jar"
+    ;;
+demo)
+    install demo
+    shift
+    make --no-print-directory "$jobs" plugin
+    exec make --no-print-directory demo ARGS="$*"
+    ;;
+test)
+    install test
+    exec make --no-print-directory "$jobs" test
+    ;;
+help | --help | -h)
+    usage
+    ;;
+*)
+    usage >&2
+    exit 1
+    ;;
+esac
