@@ -1,0 +1,376 @@
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IDLE_DEFAULT_MS INT64_C(360000) /* of Openfire's xmpp.client.idle */
+
+int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms, hb_core **out)
+{
+    hb_core *core = calloc(1, sizeof *core);
+    uint64_t seeds[3];
+    int code = HB_OK;
+
+    if (!core)
+        return HB_ENOMEM;
+    if (options && options->seed) {
+        for (size_t i = 0; i < 3; i++)
+            seeds[i] = options->seed + i;
+    } else {
+        code = hb_pingid_random(seeds, sizeof seeds);
+    }
+    if (options && options->ping_key)
+        memcpy(core->ping_key, options->ping_key, HB_PINGID_KEY);
+    else if (code == HB_OK)
+        code = hb_pingid_random(core->ping_key, HB_PINGID_KEY);
+    if (code == HB_OK && pthread_mutex_init(&core->lock, NULL) != 0)
+        code = HB_ENOMEM;
+    if (code < 0) {
+        free(core);
+        return code;
+    }
+    core->seed = seeds[0];
+    hb_users_init(&core->users, seeds[1], seeds[2]);
+    hb_clock_init(&core->clock, now_us, wall_ms);
+    hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
+    core->advanced_us = now_us;
+    core->free_slot = HB_NO_SLOT;
+    *out = core;
+    return HB_OK;
+}
+
+void hb_core_free(hb_core *core)
+{
+    if (!core)
+        return;
+    for (size_t p = 0; p < core->page_count; p++) {
+        for (size_t i = 0; i < HB_PAGE_CELLS; i++)
+            free(core->pages[p]->jid[i]);
+        free(core->pages[p]);
+    }
+    free(core->pages);
+    hb_users_close(&core->users);
+    pthread_mutex_destroy(&core->lock);
+    free(core);
+}
+
+int hb_core_add_page(hb_core *core, uint32_t *cells)
+{
+    if (!cells || (uintptr_t)cells % HB_CELL_BYTES)
+        return HB_EINVAL;
+    pthread_mutex_lock(&core->lock);
+    int code = hb_slots_add(core, cells);
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t idle_ms, bool ping, hb_error *error)
+{
+    hb_policy policy;
+
+    hb_policy_derive(idle_ms, ping, &policy);
+    if (json) {
+        int code = hb_policy_parse(json, length, &policy, &policy, error);
+        if (code < 0)
+            return code;
+    }
+    pthread_mutex_lock(&core->lock);
+    core->policy = policy;
+    for (size_t p = 0; p < core->page_count; p++) {
+        hb_page *page = core->pages[p];
+        for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
+            if (page->session[i].phase != HB_FREE)
+                page->due[i] = 0; /* looked at on the next tick, by the new policy */
+        }
+    }
+    pthread_mutex_unlock(&core->lock);
+    return HB_OK;
+}
+
+int hb_core_open(hb_core *core, int64_t opened_us, int64_t read_us, hb_token *out)
+{
+    int code = HB_EFULL;
+
+    pthread_mutex_lock(&core->lock);
+    uint32_t slot = core->free_slot;
+    if (slot != HB_NO_SLOT) {
+        hb_page *page = hb_page_of(core, slot);
+        size_t i = hb_index_of(slot);
+        core->free_slot = page->next[i];
+        page->answered_us[i] = 0;
+        page->rtt_us[i] = 0;
+        __atomic_store_n(&page->cells[i], hb_clock_tick_of(&core->clock, read_us), __ATOMIC_RELAXED);
+        hb_session session = hb_session_opened(hb_clock_tick_of(&core->clock, opened_us));
+        uint32_t due = hb_session_due(session, hb_slot_moment(core, slot, false), &core->policy);
+        hb_slot_set(core, slot, session, due);
+        core->counts.opened++;
+        *out = hb_token_of(core, slot);
+        code = HB_OK;
+    }
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+/* The length of the node of a JID (RFC 7622 section 3.2), 0 if it has none. */
+static size_t node_length(const char *jid, size_t length)
+{
+    const char *slash = memchr(jid, '/', length);
+    const char *at = memchr(jid, '@', slash ? (size_t)(slash - jid) : length);
+
+    return at ? (size_t)(at - jid) : 0;
+}
+
+static int bind_slot(hb_core *core, uint32_t slot, const char *jid, size_t length, bool anonymous)
+{
+    hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+    hb_user *user = NULL;
+    size_t node = node_length(jid, length);
+
+    if (page->jid[i]) {
+        bool same = page->jid[i]->length == length && memcmp(page->jid[i]->text, jid, length) == 0;
+        return same ? HB_OK : HB_EINVAL;
+    }
+    hb_jid *copy = malloc(sizeof *copy + length);
+    if (!copy)
+        return HB_ENOMEM;
+    if (node && !anonymous) {
+        user = hb_users_get(&core->users, jid, node);
+        if (!user) {
+            free(copy);
+            return HB_ENOMEM;
+        }
+        hb_slot_link(core, slot, user);
+    }
+    copy->length = (uint16_t)length;
+    memcpy(copy->text, jid, length);
+    page->jid[i] = copy;
+    core->jid_bytes += sizeof *copy + length;
+    (void)hb_slot_apply(core, slot, HB_EV_BOUND, false);
+    return HB_OK;
+}
+
+int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length, bool anonymous)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    if (!jid || !length || length > HB_JID_MAX)
+        return HB_EINVAL;
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, token, &slot))
+        code = bind_slot(core, slot, jid, length, anonymous);
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+static int take_available(hb_core *core, uint32_t slot)
+{
+    const hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+
+    if (!page->jid[i])
+        return HB_EINVAL; /* nobody to be available yet */
+    (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE, false);
+    if (page->user[i])
+        (void)hb_user_set_status(&core->users, page->user[i], NULL, 0);
+    return HB_OK;
+}
+
+int hb_core_available(hb_core *core, hb_token token)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, token, &slot))
+        code = take_available(core, slot);
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_t length, bool closed)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, token, &slot)) {
+        hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+        hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT, false);
+        code = user ? hb_user_set_status(&core->users, user, closed ? NULL : status, length) : HB_OK;
+        if (step.next.phase == HB_FREE)
+            hb_slot_release(core, slot);
+    }
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, token, &slot)) {
+        uint32_t *due = &hb_page_of(core, slot)->due[hb_index_of(slot)];
+        core->counts.idle_events++;
+        /* A second clock found silence: have a look on the next tick, whatever ours says. */
+        *due = 0;
+        code = !core->stopped && now_us - core->advanced_us <= HB_IN_CHARGE_US;
+    }
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+static int take_pong(hb_core *core, uint32_t slot, const char *id, size_t length, int64_t now_us)
+{
+    hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+    hb_token token = 0;
+    int64_t sent_us = 0;
+    int code = hb_pingid_check(core->ping_key, id, length, &token, &sent_us);
+
+    if (code < 0)
+        return code;
+    if (code == 0 || token != hb_token_of(core, slot) || sent_us <= page->answered_us[i]) {
+        core->counts.forged_pongs++;
+        return 0;
+    }
+    int64_t rtt = now_us > sent_us ? now_us - sent_us : 0;
+    page->answered_us[i] = sent_us;
+    page->rtt_us[i] = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
+    core->counts.pongs++;
+    (void)hb_slot_apply(core, slot, HB_EV_PONG, false);
+    return 1;
+}
+
+int hb_core_pong(hb_core *core, hb_token token, const char *id, size_t length, int64_t now_us)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, token, &slot))
+        code = take_pong(core, slot, id, length, now_us);
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+/* Why a session ended: by us, by its client, or by what cut its connection. */
+static hb_reason end_of(hb_session session)
+{
+    if (session.phase == HB_CLOSING || session.flags & HB_S_CUT)
+        return (hb_reason)session.why;
+    if (session.flags & HB_S_LOGOUT)
+        return HB_WHY_LOGOUT;
+    return HB_WHY_CLOSED;
+}
+
+static void end_session(hb_core *core, uint32_t slot, hb_event event)
+{
+    hb_session before = hb_page_of(core, slot)->session[hb_index_of(slot)];
+    hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+    hb_step step = hb_slot_apply(core, slot, event, false);
+    bool over = step.next.phase == HB_FREE || step.next.phase == HB_CLOSED;
+
+    if (user && over && before.phase != HB_CLOSED) {
+        user->why = (uint8_t)end_of(before);
+        hb_slot_unlink(core, slot);
+    }
+    if (step.next.phase == HB_FREE)
+        hb_slot_release(core, slot);
+}
+
+static int end(hb_core *core, hb_token token, hb_event event)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, token, &slot)) {
+        end_session(core, slot, event);
+        code = HB_OK;
+    }
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+int hb_core_detached(hb_core *core, hb_token token)
+{
+    return end(core, token, HB_EV_DETACHED);
+}
+
+int hb_core_closed(hb_core *core, hb_token token)
+{
+    return end(core, token, HB_EV_CLOSED);
+}
+
+static int resume(hb_core *core, uint32_t from, uint32_t to)
+{
+    hb_page *old = hb_page_of(core, from);
+    hb_page *page = hb_page_of(core, to);
+    size_t o = hb_index_of(from);
+    size_t i = hb_index_of(to);
+    hb_session session = old->session[o];
+
+    if (from == to || !old->jid[o] || page->jid[i] || session.phase == HB_CLOSED)
+        return HB_EINVAL;
+    session = hb_session_resumed(session);
+    if (old->user[o]) {
+        hb_user *user = old->user[o];
+        hb_slot_unlink(core, from);
+        hb_slot_link(core, to, user);
+    }
+    page->jid[i] = old->jid[o];
+    old->jid[o] = NULL;
+    hb_slot_set(core, to, session, 0);
+    hb_slot_release(core, from);
+    core->counts.resumed++;
+    return HB_OK;
+}
+
+int hb_core_resumed(hb_core *core, hb_token from, hb_token to)
+{
+    int code = HB_ESTALE;
+    uint32_t old;
+    uint32_t slot;
+
+    pthread_mutex_lock(&core->lock);
+    if (hb_slot_find(core, from, &old) && hb_slot_find(core, to, &slot))
+        code = resume(core, old, slot);
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+void hb_core_stop(hb_core *core)
+{
+    pthread_mutex_lock(&core->lock);
+    core->stopped = true;
+    pthread_mutex_unlock(&core->lock);
+}
+
+int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity *out)
+{
+    hb_user *user = hb_users_find(&core->users, name, length);
+
+    if (!user)
+        return 0;
+    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)])
+        hb_slot_see(core, user, slot); /* kept, so that what was told once never goes back */
+    out->seen_ms = user->seen_ms < core->clock.wall_ms ? user->seen_ms : core->clock.wall_ms;
+    out->online = user->sessions != HB_NO_SLOT;
+    out->why = (hb_reason)user->why;
+    out->length = user->status ? strlen(user->status) : 0;
+    if (user->status)
+        memcpy(out->status, user->status, out->length);
+    return 1;
+}
+
+int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out)
+{
+    pthread_mutex_lock(&core->lock);
+    int found = hb_core_activity(core, user, length, out);
+    pthread_mutex_unlock(&core->lock);
+    return found;
+}

@@ -1,0 +1,132 @@
+/*
+ * core.h - the core's insides, for core.c and status.c.
+ *
+ * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of one page.
+ */
+#ifndef HB_CORE_H
+#define HB_CORE_H
+
+#include <pthread.h>
+
+#include "activity.h"
+#include "clock.h"
+#include "heartbeat.h"
+#include "pingid.h"
+#include "policy.h"
+#include "session.h"
+
+#define HB_DECISIONS 256 /* remembered */
+#define HB_DECISION_JID 160
+
+typedef struct hb_jid {
+    uint16_t length;
+    char text[]; /* not NUL-terminated */
+} hb_jid;
+
+/* A column per thing that is known of a session; `due` is what a tick scans. */
+typedef struct hb_page {
+    uint32_t *cells; /* the caller's: tick of the last read */
+    uint32_t due[HB_PAGE_CELLS];
+    hb_session session[HB_PAGE_CELLS];
+    uint32_t generation[HB_PAGE_CELLS];
+    uint32_t next[HB_PAGE_CELLS]; /* session of the same user, or next free slot */
+    uint32_t prev[HB_PAGE_CELLS];
+    hb_user *user[HB_PAGE_CELLS]; /* NULL: not logged in, or anonymous */
+    hb_jid *jid[HB_PAGE_CELLS];
+    int64_t answered_us[HB_PAGE_CELLS]; /* when the last answered ping was sent; 0: none was */
+    uint32_t rtt_us[HB_PAGE_CELLS];     /* its round trip */
+} hb_page;
+
+typedef struct hb_decision {
+    uint32_t tick;
+    uint8_t verb;
+    uint8_t why;
+    uint16_t jid_length;
+    char jid[HB_DECISION_JID]; /* cut; empty: not logged in */
+} hb_decision;
+
+typedef struct hb_counts {
+    uint64_t opened;
+    uint64_t over; /* slots given back: closed, or resumed elsewhere */
+    uint64_t idle_events;
+    uint64_t pings;
+    uint64_t pongs;
+    uint64_t forged_pongs; /* with the look of ours, but made up, repeated or another session's */
+    uint64_t spared;
+    uint64_t closes;
+    uint64_t cuts;
+    uint64_t aborts;
+    uint64_t told;
+    uint64_t resumed;
+    uint64_t stale; /* events for sessions that were over */
+} hb_counts;
+
+struct hb_core {
+    pthread_mutex_t lock;
+    hb_clock clock;
+    hb_policy policy;
+    hb_page **pages;
+    size_t page_count;
+    size_t cursor; /* slot that the next call of an unfinished tick goes on with */
+    uint32_t free_slot;
+    size_t jid_bytes;
+    hb_users users;
+    uint8_t ping_key[HB_PINGID_KEY];
+    uint64_t seed;
+    int64_t advanced_us;
+    bool stopped;
+    uint32_t phases[HB_CLOSED + 1]; /* sessions in each */
+    hb_counts counts;
+    uint64_t decision_count;
+    hb_decision decisions[HB_DECISIONS];
+};
+
+static inline hb_page *hb_page_of(const hb_core *core, uint32_t slot)
+{
+    return core->pages[slot / HB_PAGE_CELLS];
+}
+
+static inline size_t hb_index_of(uint32_t slot)
+{
+    return slot % HB_PAGE_CELLS;
+}
+
+static inline hb_token hb_token_of(const hb_core *core, uint32_t slot)
+{
+    return (hb_token)hb_page_of(core, slot)->generation[hb_index_of(slot)] << 32 | slot;
+}
+
+/* slots.c: the store of sessions. The caller holds the lock. */
+
+int hb_slots_add(hb_core *core, uint32_t *cells);
+
+/* The slot of a token, if it is still that token's. */
+bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot);
+
+hb_moment hb_slot_moment(const hb_core *core, uint32_t slot, bool resumable);
+void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due);
+
+/* One step of the state machine. If it ends in HB_FREE, the caller unlinks and releases the slot. */
+hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event, bool resumable);
+
+void hb_slot_link(hb_core *core, uint32_t slot, hb_user *user);
+
+/* Keeps what was seen of a session with its user. */
+void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot);
+
+/* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
+void hb_slot_unlink(hb_core *core, uint32_t slot);
+
+/* Gives a slot back. Its user must have been unlinked. */
+void hb_slot_release(hb_core *core, uint32_t slot);
+
+/* The tick of the last byte read from a session. */
+uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
+
+/* Without an advance for so long, the core is not in charge any more. */
+#define HB_IN_CHARGE_US INT64_C(5000000)
+
+/* hb_core_last_activity, with the lock held. */
+int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity *out);
+
+#endif

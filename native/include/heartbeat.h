@@ -1,0 +1,224 @@
+/*
+ * heartbeat.h - the core of Openfire Heartbeat: decides when a client session is pinged, disconnected and told gone.
+ *
+ * Events go in by one call each (hb_core_open, _bound, _available, ...). What is due by time comes out of
+ * hb_core_advance as actions. Whoever carries an action out asks hb_core_begin first: the core then has its last word,
+ * because time passes between the decision and the deed.
+ *
+ * Time     Monotonic time is int64_t microseconds (`_us`) from an origin of the caller's choice, never negative.
+ *          Wall time is int64_t milliseconds since 1970 UTC (`_ms`). Decisions are made on ticks: the core's clock is a
+ *          count of seconds that moves in hb_core_advance only, and stands still while nobody calls it. So a stall of
+ *          the ticking thread ages nobody. Pings may come up to one tick early, disconnects never do.
+ * Memory   The caller owns every buffer it passes in; nothing is kept but copies. Pages of cells (hb_core_add_page)
+ *          stay the caller's and must outlive the core.
+ * Threads  Every function may be called from any thread, but for hb_core_new/_free, which no other call may overlap,
+ *          and hb_core_advance, which one thread at a time calls. A cell is written by whoever reads from the
+ *          session's connection, without a call.
+ * Errors   0 (HB_OK) or a positive answer is success; negative is one of HB_ERRORS. Outputs come last and are untouched
+ *          on failure. A token of a session that is over gives HB_ESTALE and changes nothing.
+ */
+#ifndef HEARTBEAT_H
+#define HEARTBEAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HB_ERRORS(X)                                                                                                   \
+    X(HB_OK, 0, "no error")                                                                                            \
+    X(HB_ENOMEM, -1, "out of memory")                                                                                  \
+    X(HB_EPOLICY, -2, "the policy was refused")                                                                        \
+    X(HB_EFULL, -3, "no free cell: add a page")                                                                        \
+    X(HB_ESTALE, -4, "the session is over")                                                                            \
+    X(HB_EINVAL, -5, "an argument is out of its range")                                                                \
+    X(HB_ECRYPTO, -6, "OpenSSL failed")
+
+enum {
+#define X(name, value, text) name = (value),
+    HB_ERRORS(X)
+#undef X
+};
+
+/* The text of an error code, never NULL. */
+const char *hb_strerror(int code);
+
+/* The version of the library, as "0.1.0". */
+const char *hb_version(void);
+
+/* Where a configuration is wrong. The first error wins. line and column count from 1; 0 where there is no place. */
+typedef struct hb_error {
+    int line;
+    int column;
+    char path[128]; /* the key, as "ack_timeout"; "" for the document itself */
+    char text[256]; /* what is wrong, with the value as it was found */
+} hb_error;
+
+typedef struct hb_core hb_core;
+
+/* A session: generation << 32 | slot. Never 0, never negative as an int64_t. */
+typedef uint64_t hb_token;
+
+/* Cells per page, and the bytes of one. Slot s has cell s % HB_PAGE_CELLS of page s / HB_PAGE_CELLS. */
+#define HB_PAGE_CELLS 4096u
+#define HB_CELL_BYTES 4u
+
+/* The longest texts that are taken, in bytes of UTF-8. A JID is longer than RFC 7622 (section 3.1) allows beyond it. */
+#define HB_JID_MAX 3071u
+#define HB_STATUS_MAX 1023u /* a longer presence status is kept up to here, cut between characters */
+#define HB_POLICY_MAX 4000u /* what an Openfire property can hold on HSQLDB */
+
+/* What is to be done, as an action of hb_core_advance or an order of hb_core_begin. */
+#define HB_VERBS(X)                                                                                                    \
+    X(HB_NOTHING, 0, "nothing")         /* order: the session spoke, ended or changed since; leave it alone */         \
+    X(HB_PING, 1, "ping")               /* order: send an XEP-0199 ping; the text is its id */                         \
+    X(HB_DISCONNECT, 2, "disconnect")   /* action only; hb_core_begin makes it HB_CLOSE or HB_CUT */                   \
+    X(HB_CLOSE, 3, "close")             /* order: stream error, closing tag, end the session for good */               \
+    X(HB_CUT, 4, "cut")                 /* order: drop the connection, the session stays resumable (XEP-0198) */       \
+    X(HB_ABORT, 5, "abort")             /* drop the connection at once: a close did not come to its end */             \
+    X(HB_UNAVAILABLE, 6, "unavailable") /* order: route unavailable presence; the text is the full JID it is from */
+
+typedef enum hb_verb {
+#define X(name, value, text) name = (value),
+    HB_VERBS(X)
+#undef X
+} hb_verb;
+
+/* Why something was decided. */
+#define HB_REASONS(X)                                                                                                  \
+    X(HB_WHY_NONE, 0, "none", "nothing was decided yet")                                                               \
+    X(HB_WHY_IDLE, 1, "idle", "nothing was read for idle")                                                             \
+    X(HB_WHY_RETRY, 2, "retry", "a ping went unanswered for ack_timeout, retries are left")                            \
+    X(HB_WHY_NO_ANSWER, 3, "no-answer", "the last ping went unanswered for ack_timeout")                               \
+    X(HB_WHY_SILENT, 4, "silent", "nothing was read for idle and the time of the pings, which are switched off")       \
+    X(HB_WHY_NOT_LOGGED_IN, 5, "not-logged-in", "the connection did not log in within login_within")                   \
+    X(HB_WHY_STUCK, 6, "stuck", "the connection was to be closed, and still is not")                                   \
+    X(HB_WHY_NOT_TOLD, 7, "not-told", "the session is gone, and nobody has told its contacts")                         \
+    X(HB_WHY_SPOKE, 8, "spoke", "it spoke before the deed was done: spared")                                           \
+    X(HB_WHY_LOGOUT, 9, "logout", "it sent unavailable presence before its connection closed")                         \
+    X(HB_WHY_CLOSED, 10, "closed", "its connection closed")                                                            \
+    X(HB_WHY_DETACHED, 11, "detached", "its connection closed, the session may be resumed")                            \
+    X(HB_WHY_RESUMED, 12, "resumed", "the session goes on over another connection")
+
+typedef enum hb_reason {
+#define X(name, value, text, meaning) name = (value),
+    HB_REASONS(X)
+#undef X
+} hb_reason;
+
+/* One action, 16 bytes, in the byte order of the machine. */
+typedef struct hb_action {
+    hb_token token;
+    uint32_t verb; /* HB_PING, HB_DISCONNECT, HB_ABORT or HB_UNAVAILABLE */
+    uint32_t why;  /* hb_reason */
+} hb_action;
+
+/* The last word before a deed. text is not NUL-terminated. */
+typedef struct hb_order {
+    hb_verb verb;
+    size_t length;
+    char text[HB_JID_MAX];
+} hb_order;
+
+/* What only the caller can know of a session when it begins an action. */
+enum {
+    HB_FACT_RESUMABLE = 1, /* the session can be resumed over another connection (XEP-0198) */
+};
+
+typedef struct hb_core_options {
+    const uint8_t *ping_key; /* 32 bytes that ping ids are authenticated with; NULL: random, as it should be */
+    uint64_t seed;           /* for `spread` and hash tables; 0: random */
+} hb_core_options;
+
+/*
+ * A core without sessions, with every policy key at the value of a server that was never configured (idle 180 s,
+ * ping, ack_timeout 180 s; see hb_core_configure). options may be NULL.
+ */
+int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms, hb_core **out);
+void hb_core_free(hb_core *core); /* NULL is allowed */
+
+/* Gives room for HB_PAGE_CELLS more sessions: cells is HB_PAGE_CELLS * HB_CELL_BYTES bytes, aligned to 4. */
+int hb_core_add_page(hb_core *core, uint32_t *cells);
+
+/*
+ * Takes a policy: every key that json (length bytes of UTF-8, NULL for none) does not set follows from Openfire's own
+ * xmpp.client.idle (idle_ms, milliseconds; 0 or less: never) and xmpp.client.idle.ping. Keys and units: docs/policy.md.
+ * It holds for open sessions from the next tick on. Fails with HB_EPOLICY and fills *error (may be NULL), the policy in
+ * force stays in force.
+ */
+int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t idle_ms, bool ping, hb_error *error);
+
+/* A connection was opened at opened_us, and last read from at read_us. HB_EFULL: add a page and call again. */
+int hb_core_open(hb_core *core, int64_t opened_us, int64_t read_us, hb_token *out);
+
+/* The connection has logged in as this full JID (RFC 6120 section 7). No last activity is kept for the anonymous. */
+int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length, bool anonymous);
+
+/*
+ * The session's presence became available; became unavailable (RFC 6121 section 4), with a status text or NULL. closed:
+ * its connection is closed already, so it is the server that said so and not the client: contacts are told, but it is
+ * no logout. HB_EINVAL: available before it was bound. HB_ENOMEM: unavailable was taken, but its status is lost.
+ */
+int hb_core_available(hb_core *core, hb_token token);
+int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_t length, bool closed);
+
+/*
+ * The server's own idle timer found the session silent. Returns 1 if the core is in charge and the server shall leave
+ * the session alone; 0 if it is not (no tick for some seconds, or stopped): the server's own handling must act.
+ */
+int hb_core_idle(hb_core *core, hb_token token, int64_t now_us);
+
+/*
+ * An IQ result or error with this id came from the session. Returns 1 if it answers a ping of ours that is still
+ * unanswered (its round trip is recorded), 0 if it does not.
+ */
+int hb_core_pong(hb_core *core, hb_token token, const char *id, size_t length, int64_t now_us);
+
+/* The connection closed, but its session may be resumed; `from`, detached, goes on over the connection `to`. */
+int hb_core_detached(hb_core *core, hb_token token);
+int hb_core_resumed(hb_core *core, hb_token from, hb_token to);
+
+/* The session is over. The core watches for a moment whether its contacts are told. */
+int hb_core_closed(hb_core *core, hb_token token);
+
+/*
+ * Moves the clock and writes what is due to out (capacity entries), *count of them. *tick is the value to be written
+ * into the cells of sessions that are read from, from now on. Returns 1 if more is due: call again with the same times.
+ */
+int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *out, size_t capacity, size_t *count,
+                    uint32_t *tick);
+
+/* The deed for (token, verb) is about to be done. facts: HB_FACT_* or-ed. Do what *order says, and nothing else. */
+int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, int64_t now_us, hb_order *order);
+
+/* From now on nobody is pinged, closed or told. Events are still taken, for last activity. */
+void hb_core_stop(hb_core *core);
+
+typedef struct hb_activity {
+    int64_t seen_ms; /* wall time of the last byte read from any of the user's sessions, to the tick */
+    bool online;     /* a session of the user is open or may be resumed */
+    hb_reason why;   /* why the last session ended; HB_WHY_NONE while none has */
+    size_t length;
+    char status[HB_STATUS_MAX]; /* the last unavailable presence's status, not NUL-terminated */
+} hb_activity;
+
+/* The last activity of a user, by the node of the JID as the server stores it. 1: found, 0: unknown. */
+int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out);
+
+/* The same as JSON (docs/status.md), freed with hb_string_free. 1: found, 0: unknown. */
+int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length);
+
+/*
+ * The state as JSON (docs/status.md), with a list of all sessions and the last decisions if detail is set. *json is
+ * NUL-terminated and freed with hb_string_free.
+ */
+int hb_core_status(hb_core *core, bool detail, char **json, size_t *length);
+void hb_string_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

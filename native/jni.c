@@ -1,0 +1,315 @@
+/* jni.c - what Java says, in C, and back. Nothing is decided here. The only unit that knows Java. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jni.h>
+
+#include "heartbeat.h"
+
+#define PACKAGE "org/igniterealtime/openfire/plugin/heartbeat/"
+#define CORE_CLASS PACKAGE "NativeCore"
+#define POLICY_EXCEPTION PACKAGE "NativeCore$PolicyException"
+
+/* An id or a JID is copied to the stack; longer than this is neither. */
+#define TEXT_MAX HB_JID_MAX
+
+static hb_core *core_of(jlong handle)
+{
+    return (hb_core *)(uintptr_t)handle; /* NOLINT(performance-no-int-to-ptr): it is how Java holds a pointer */
+}
+
+static void throw_new(JNIEnv *env, const char *class_name, const char *message)
+{
+    jclass class = (*env)->FindClass(env, class_name);
+
+    if (class) /* else another exception is pending, which says as much */
+        (*env)->ThrowNew(env, class, message);
+}
+
+/* Copies an array of bytes to text. Returns its length, or -1 if it is NULL or longer than capacity. */
+static jsize copy_text(JNIEnv *env, jbyteArray array, char *text, jsize capacity)
+{
+    if (!array)
+        return -1;
+    jsize length = (*env)->GetArrayLength(env, array);
+    if (length > capacity)
+        return -1;
+    (*env)->GetByteArrayRegion(env, array, 0, length, (jbyte *)text);
+    return length;
+}
+
+static jbyteArray bytes_of(JNIEnv *env, const char *text, size_t length)
+{
+    jbyteArray array = (*env)->NewByteArray(env, (jsize)length);
+
+    if (array)
+        (*env)->SetByteArrayRegion(env, array, 0, (jsize)length, (const jbyte *)text);
+    return array;
+}
+
+static jstring version0(JNIEnv *env, jclass class)
+{
+    (void)class;
+    return (*env)->NewStringUTF(env, hb_version());
+}
+
+static jlong create0(JNIEnv *env, jclass class, jlong now_us, jlong wall_ms)
+{
+    hb_core *core = NULL;
+    int code = hb_core_new(NULL, now_us, wall_ms, &core);
+
+    (void)class;
+    if (code < 0) {
+        throw_new(env, "java/lang/IllegalStateException", hb_strerror(code));
+        return 0;
+    }
+    return (jlong)(uintptr_t)core;
+}
+
+static void free0(JNIEnv *env, jclass class, jlong handle)
+{
+    (void)env;
+    (void)class;
+    hb_core_free(core_of(handle));
+}
+
+static void throw_policy(JNIEnv *env, int code, const hb_error *error)
+{
+    char message[sizeof error->path + sizeof error->text + 64];
+    char where[64] = "";
+
+    if (code != HB_EPOLICY) {
+        throw_new(env, POLICY_EXCEPTION, hb_strerror(code));
+        return;
+    }
+    if (error->line)
+        snprintf(where, sizeof where, "line %d, column %d: ", error->line, error->column);
+    snprintf(message, sizeof message, "%s%s%s%s", where, error->path, error->path[0] ? ": " : "", error->text);
+    throw_new(env, POLICY_EXCEPTION, message);
+}
+
+static void configure0(JNIEnv *env, jclass class, jlong handle, jbyteArray json, jlong idle_ms, jboolean ping)
+{
+    hb_error error = {0};
+    jbyte *text = NULL;
+    jsize length = 0;
+
+    (void)class;
+    if (json) {
+        length = (*env)->GetArrayLength(env, json);
+        text = (*env)->GetByteArrayElements(env, json, NULL);
+        if (!text)
+            return; /* OutOfMemoryError is pending */
+    }
+    int code =
+        hb_core_configure(core_of(handle), (const char *)text, (size_t)length, idle_ms, ping == JNI_TRUE, &error);
+    if (text)
+        (*env)->ReleaseByteArrayElements(env, json, text, JNI_ABORT);
+    if (code < 0)
+        throw_policy(env, code, &error);
+}
+
+static jint addPage0(JNIEnv *env, jclass class, jlong handle, jobject page)
+{
+    void *cells = (*env)->GetDirectBufferAddress(env, page);
+
+    (void)class;
+    if ((*env)->GetDirectBufferCapacity(env, page) < (jlong)(HB_PAGE_CELLS * HB_CELL_BYTES))
+        return HB_EINVAL;
+    return hb_core_add_page(core_of(handle), cells);
+}
+
+static jlong open0(JNIEnv *env, jclass class, jlong handle, jlong opened_us, jlong read_us)
+{
+    hb_token token = 0;
+    int code = hb_core_open(core_of(handle), opened_us, read_us, &token);
+
+    (void)env;
+    (void)class;
+    return code < 0 ? code : (jlong)token;
+}
+
+static jint bound0(JNIEnv *env, jclass class, jlong handle, jlong token, jbyteArray jid, jboolean anonymous)
+{
+    char text[TEXT_MAX];
+    jsize length = copy_text(env, jid, text, sizeof text);
+
+    (void)class;
+    if (length < 0)
+        return HB_EINVAL;
+    return hb_core_bound(core_of(handle), (hb_token)token, text, (size_t)length, anonymous == JNI_TRUE);
+}
+
+static jint available0(JNIEnv *env, jclass class, jlong handle, jlong token)
+{
+    (void)env;
+    (void)class;
+    return hb_core_available(core_of(handle), (hb_token)token);
+}
+
+static jint unavailable0(JNIEnv *env, jclass class, jlong handle, jlong token, jbyteArray status, jboolean closed)
+{
+    /* Longer than what is kept, so that the core can cut it between characters. */
+    char text[HB_STATUS_MAX + 4];
+    jsize length = status ? (*env)->GetArrayLength(env, status) : -1;
+
+    (void)class;
+    if (length > (jsize)sizeof text)
+        length = sizeof text;
+    if (length > 0)
+        (*env)->GetByteArrayRegion(env, status, 0, length, (jbyte *)text);
+    return hb_core_unavailable(core_of(handle), (hb_token)token, length < 0 ? NULL : text,
+                               length < 0 ? 0 : (size_t)length, closed == JNI_TRUE);
+}
+
+static jint idle0(JNIEnv *env, jclass class, jlong handle, jlong token, jlong now_us)
+{
+    (void)env;
+    (void)class;
+    return hb_core_idle(core_of(handle), (hb_token)token, now_us);
+}
+
+static jint pong0(JNIEnv *env, jclass class, jlong handle, jlong token, jbyteArray id, jlong now_us)
+{
+    char text[TEXT_MAX];
+    jsize length = copy_text(env, id, text, sizeof text);
+
+    (void)class;
+    return length < 0 ? 0 : hb_core_pong(core_of(handle), (hb_token)token, text, (size_t)length, now_us);
+}
+
+static jint detached0(JNIEnv *env, jclass class, jlong handle, jlong token)
+{
+    (void)env;
+    (void)class;
+    return hb_core_detached(core_of(handle), (hb_token)token);
+}
+
+static jint resumed0(JNIEnv *env, jclass class, jlong handle, jlong from, jlong to)
+{
+    (void)env;
+    (void)class;
+    return hb_core_resumed(core_of(handle), (hb_token)from, (hb_token)to);
+}
+
+static jint closed0(JNIEnv *env, jclass class, jlong handle, jlong token)
+{
+    (void)env;
+    (void)class;
+    return hb_core_closed(core_of(handle), (hb_token)token);
+}
+
+static jlong advance0(JNIEnv *env, jclass class, jlong handle, jlong now_us, jlong wall_ms, jobject actions)
+{
+    hb_action *out = (*env)->GetDirectBufferAddress(env, actions);
+    jlong bytes = (*env)->GetDirectBufferCapacity(env, actions);
+    size_t count = 0;
+    uint32_t tick = 0;
+
+    (void)class;
+    if (!out || bytes < (jlong)sizeof *out)
+        return HB_EINVAL;
+    int code = hb_core_advance(core_of(handle), now_us, wall_ms, out, (size_t)bytes / sizeof *out, &count, &tick);
+    return code < 0 ? code : (jlong)tick << 32 | (jlong)count;
+}
+
+static jbyteArray begin0(JNIEnv *env, jclass class, jlong handle, jlong token, jint verb, jint facts, jlong now_us)
+{
+    hb_order order;
+    char answer[1 + sizeof order.text];
+
+    (void)class;
+    if (hb_core_begin(core_of(handle), (hb_token)token, (hb_verb)verb, (unsigned)facts, now_us, &order) < 0)
+        return NULL;
+    answer[0] = (char)order.verb;
+    memcpy(answer + 1, order.text, order.length);
+    return bytes_of(env, answer, 1 + order.length);
+}
+
+static void stop0(JNIEnv *env, jclass class, jlong handle)
+{
+    (void)env;
+    (void)class;
+    hb_core_stop(core_of(handle));
+}
+
+static jbyteArray status0(JNIEnv *env, jclass class, jlong handle, jboolean detail)
+{
+    char *json = NULL;
+    size_t length = 0;
+
+    (void)class;
+    if (hb_core_status(core_of(handle), detail == JNI_TRUE, &json, &length) < 0)
+        return NULL;
+    jbyteArray bytes = bytes_of(env, json, length);
+    hb_string_free(json);
+    return bytes;
+}
+
+static jbyteArray lastActivity0(JNIEnv *env, jclass class, jlong handle, jbyteArray user)
+{
+    char name[TEXT_MAX];
+    jsize name_length = copy_text(env, user, name, sizeof name);
+    char *json = NULL;
+    size_t length = 0;
+
+    (void)class;
+    if (name_length < 0 || hb_core_last_activity_json(core_of(handle), name, (size_t)name_length, &json, &length) <= 0)
+        return NULL;
+    jbyteArray bytes = bytes_of(env, json, length);
+    hb_string_free(json);
+    return bytes;
+}
+
+/* NOLINTBEGIN(performance-no-int-to-ptr) */
+/* JNINativeMethod wants char * and void *: through an integer, as C11 converts neither without a complaint. */
+#define METHOD(name, signature)                                                                                        \
+    {                                                                                                                  \
+        (char *)(uintptr_t) #name, (char *)(uintptr_t)(signature), (void *)(uintptr_t)(name)                           \
+    }
+
+static JNINativeMethod METHODS[] = {
+    METHOD(version0, "()Ljava/lang/String;"),
+    METHOD(create0, "(JJ)J"),
+    METHOD(free0, "(J)V"),
+    METHOD(configure0, "(J[BJZ)V"),
+    METHOD(addPage0, "(JLjava/nio/ByteBuffer;)I"),
+    METHOD(open0, "(JJJ)J"),
+    METHOD(bound0, "(JJ[BZ)I"),
+    METHOD(available0, "(JJ)I"),
+    METHOD(unavailable0, "(JJ[BZ)I"),
+    METHOD(idle0, "(JJJ)I"),
+    METHOD(pong0, "(JJ[BJ)I"),
+    METHOD(detached0, "(JJ)I"),
+    METHOD(resumed0, "(JJJ)I"),
+    METHOD(closed0, "(JJ)I"),
+    METHOD(advance0, "(JJJLjava/nio/ByteBuffer;)J"),
+    METHOD(begin0, "(JJIIJ)[B"),
+    METHOD(stop0, "(J)V"),
+    METHOD(status0, "(JZ)[B"),
+    METHOD(lastActivity0, "(J[B)[B"),
+};
+/* NOLINTEND(performance-no-int-to-ptr) */
+
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
+{
+    JNIEnv *env = NULL;
+
+    (void)reserved;
+    if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) != JNI_OK)
+        return JNI_ERR;
+    jclass class = (*env)->FindClass(env, CORE_CLASS);
+    if (!class)
+        return JNI_ERR;
+    if ((*env)->RegisterNatives(env, class, METHODS, sizeof METHODS / sizeof METHODS[0]) != 0)
+        return JNI_ERR;
+    return JNI_VERSION_1_8;
+}
+
+JNIEXPORT void JNICALL JNI_OnUnload(JavaVM *vm, void *reserved)
+{
+    /* Nothing is kept: no reference to a class, which would keep the plugin's class loader alive. */
+    (void)vm;
+    (void)reserved;
+}

@@ -1,0 +1,41 @@
+/*
+ * policy.h - the settings that decide, as a checked struct, and their JSON form (docs/policy.md).
+ *
+ * Time     Whole seconds, as Openfire itself counts idleness.
+ * Errors   HB_EPOLICY with *error filled (line, column, key, text), HB_ENOMEM. On failure *out is untouched.
+ */
+#ifndef HB_POLICY_H
+#define HB_POLICY_H
+
+#include "heartbeat.h"
+
+typedef enum hb_on_dead {
+    HB_ON_DEAD_AUTO, /* cut what can be resumed, close the rest */
+    HB_ON_DEAD_CLOSE,
+    HB_ON_DEAD_CUT,
+} hb_on_dead;
+
+typedef struct hb_policy {
+    uint32_t idle;         /* silence after which a session is pinged; 0: never */
+    uint32_t ack_timeout;  /* time that a ping has to be answered */
+    uint32_t retries;      /* further pings before the session is dead */
+    uint32_t spread;       /* pings come up to this much earlier, so that not all come at once; less than idle */
+    uint32_t login_within; /* time that a connection has to log in; 0: any */
+    hb_on_dead on_dead;
+    bool ping; /* false: no pings, but the same time until the session is dead */
+} hb_policy;
+
+/* The policy of a server that has these settings and no policy of its own: ping at half of it, dead at the whole. */
+void hb_policy_derive(int64_t idle_ms, bool ping, hb_policy *out);
+
+/* Reads json (length bytes); keys that are absent keep the value they have in *defaults. error may be NULL. */
+int hb_policy_parse(const char *json, size_t length, const hb_policy *defaults, hb_policy *out, hb_error *error);
+
+/* "auto", "close" or "cut". */
+const char *hb_on_dead_name(hb_on_dead value);
+
+/* A duration as the policy writes it, in its largest whole unit: "90s", "3m", "1d", "off" for 0. */
+#define HB_DURATION_TEXT 12
+void hb_duration_print(uint32_t seconds, char out[HB_DURATION_TEXT]);
+
+#endif

@@ -1,0 +1,155 @@
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GENERATION_MAX 0x7fffffffu /* tokens stay positive as int64_t */
+#define SLOTS_MAX 0x7fffffffu      /* slots, as int32_t */
+
+/* The slot of a token, if it is still that token's. */
+bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot)
+{
+    uint32_t at = (uint32_t)token;
+
+    if (at / HB_PAGE_CELLS < core->page_count) {
+        const hb_page *page = hb_page_of(core, at);
+        if (page->session[hb_index_of(at)].phase != HB_FREE && page->generation[hb_index_of(at)] == token >> 32) {
+            *slot = at;
+            return true;
+        }
+    }
+    core->counts.stale++;
+    return false;
+}
+
+uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot)
+{
+    uint32_t read = __atomic_load_n(&hb_page_of(core, slot)->cells[hb_index_of(slot)], __ATOMIC_RELAXED);
+
+    return read < core->clock.tick ? read : core->clock.tick;
+}
+
+/* Spreads the pings of sessions that went silent together (splitmix64's finish). */
+static uint32_t jitter_of(const hb_core *core, hb_token token)
+{
+    uint64_t x = token ^ core->seed;
+
+    if (!core->policy.spread)
+        return 0;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    x ^= x >> 31;
+    return (uint32_t)(x % (core->policy.spread + 1));
+}
+
+void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
+{
+    hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+
+    core->phases[page->session[i].phase]--;
+    core->phases[session.phase]++;
+    page->session[i] = session;
+    page->due[i] = due;
+}
+
+hb_moment hb_slot_moment(const hb_core *core, uint32_t slot, bool resumable)
+{
+    return (hb_moment){.now = core->clock.tick,
+                       .read = hb_core_read_tick(core, slot),
+                       .jitter = jitter_of(core, hb_token_of(core, slot)),
+                       .resumable = resumable};
+}
+
+/* The one place where a session changes. If the step says that it is over, the caller releases the slot. */
+hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event, bool resumable)
+{
+    hb_session session = hb_page_of(core, slot)->session[hb_index_of(slot)];
+    hb_step step = hb_session_step(session, event, hb_slot_moment(core, slot, resumable), &core->policy);
+
+    hb_slot_set(core, slot, step.next, step.due);
+    return step;
+}
+
+void hb_slot_link(hb_core *core, uint32_t slot, hb_user *user)
+{
+    hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+
+    page->user[i] = user;
+    page->prev[i] = HB_NO_SLOT;
+    page->next[i] = user->sessions;
+    if (user->sessions != HB_NO_SLOT)
+        hb_page_of(core, user->sessions)->prev[hb_index_of(user->sessions)] = slot;
+    user->sessions = slot;
+}
+
+void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
+{
+    int64_t seen = hb_clock_wall_of(&core->clock, hb_core_read_tick(core, slot));
+
+    if (seen > user->seen_ms)
+        user->seen_ms = seen;
+}
+
+/* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
+void hb_slot_unlink(hb_core *core, uint32_t slot)
+{
+    hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+    hb_user *user = page->user[i];
+
+    if (!user)
+        return;
+    hb_slot_see(core, user, slot);
+    if (page->prev[i] != HB_NO_SLOT)
+        hb_page_of(core, page->prev[i])->next[hb_index_of(page->prev[i])] = page->next[i];
+    else
+        user->sessions = page->next[i];
+    if (page->next[i] != HB_NO_SLOT)
+        hb_page_of(core, page->next[i])->prev[hb_index_of(page->next[i])] = page->prev[i];
+}
+
+/* Gives a slot back. Its user must have been unlinked. */
+void hb_slot_release(hb_core *core, uint32_t slot)
+{
+    hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+    hb_session none = {.phase = HB_FREE};
+
+    if (page->jid[i])
+        core->jid_bytes -= sizeof(hb_jid) + page->jid[i]->length;
+    free(page->jid[i]);
+    page->jid[i] = NULL;
+    page->user[i] = NULL;
+    hb_slot_set(core, slot, none, HB_NEVER);
+    page->generation[i] = page->generation[i] == GENERATION_MAX ? 1 : page->generation[i] + 1;
+    page->next[i] = core->free_slot;
+    core->free_slot = slot;
+    core->counts.over++;
+}
+
+int hb_slots_add(hb_core *core, uint32_t *cells)
+{
+    uint32_t first = (uint32_t)(core->page_count * HB_PAGE_CELLS);
+
+    if (core->page_count >= SLOTS_MAX / HB_PAGE_CELLS)
+        return HB_EINVAL;
+    hb_page **pages = realloc(core->pages, (core->page_count + 1) * sizeof(hb_page *));
+    if (!pages)
+        return HB_ENOMEM;
+    core->pages = pages;
+    hb_page *page = calloc(1, sizeof *page);
+    if (!page)
+        return HB_ENOMEM;
+    page->cells = cells;
+    core->pages[core->page_count++] = page;
+    core->phases[HB_FREE] += HB_PAGE_CELLS;
+    for (uint32_t i = HB_PAGE_CELLS; i-- > 0;) {
+        page->due[i] = HB_NEVER;
+        page->generation[i] = 1;
+        page->next[i] = core->free_slot;
+        core->free_slot = first + i;
+    }
+    return HB_OK;
+}

@@ -1,0 +1,214 @@
+/* status.c - the state as JSON. Keys and units: docs/status.md. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "core.h"
+
+const char *hb_strerror(int code)
+{
+    switch (code) {
+#define X(name, value, text)                                                                                           \
+    case name:                                                                                                         \
+        return text;
+        HB_ERRORS(X)
+#undef X
+    default:
+        return "unknown error";
+    }
+}
+
+const char *hb_version(void)
+{
+    return HB_VERSION;
+}
+
+/* Text from outside. What is not UTF-8 shows as question marks. */
+static json_t *text_json(const char *text, size_t length)
+{
+    json_t *json = json_stringn(text, length);
+
+    if (json)
+        return json;
+    char *copy = malloc(length ? length : 1);
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < length; i++)
+        copy[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+    json = json_stringn(copy, length);
+    free(copy);
+    return json;
+}
+
+static json_t *duration_json(uint32_t seconds)
+{
+    char text[HB_DURATION_TEXT];
+
+    hb_duration_print(seconds, text);
+    return json_string(text);
+}
+
+static json_t *policy_json(const hb_policy *policy)
+{
+    return json_pack("{s:o, s:b, s:o, s:i, s:o, s:s, s:o}", "idle", duration_json(policy->idle), "ping",
+                     (int)policy->ping, "ack_timeout", duration_json(policy->ack_timeout), "retries",
+                     (int)policy->retries, "spread", policy->spread ? duration_json(policy->spread) : json_string("0s"),
+                     "on_dead", hb_on_dead_name(policy->on_dead), "login_within", duration_json(policy->login_within));
+}
+
+static json_t *phases_json(const hb_core *core)
+{
+    json_t *json = json_object();
+    json_int_t total = 0;
+
+    for (int phase = HB_CONNECTED; phase <= HB_CLOSED; phase++) {
+        total += core->phases[phase];
+        if (json_object_set_new(json, hb_phase_name((hb_phase)phase), json_integer(core->phases[phase])) < 0)
+            goto failed;
+    }
+    if (json_object_set_new(json, "total", json_integer(total)) < 0)
+        goto failed;
+    return json;
+failed:
+    json_decref(json);
+    return NULL;
+}
+
+static json_t *counts_json(const hb_core *core)
+{
+    const hb_counts *c = &core->counts;
+
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+                     (json_int_t)c->opened, "over", (json_int_t)c->over, "idle_events", (json_int_t)c->idle_events,
+                     "pings", (json_int_t)c->pings, "pongs", (json_int_t)c->pongs, "forged_pongs",
+                     (json_int_t)c->forged_pongs, "spared", (json_int_t)c->spared, "closes", (json_int_t)c->closes,
+                     "cuts", (json_int_t)c->cuts, "aborts", (json_int_t)c->aborts, "told", (json_int_t)c->told,
+                     "resumed", (json_int_t)c->resumed, "stale_events", (json_int_t)c->stale, "stalls",
+                     (json_int_t)core->clock.stall_count, "slept_s", (json_int_t)core->clock.slept);
+}
+
+static json_t *summary_json(const hb_core *core)
+{
+    size_t bytes =
+        sizeof *core + core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
+
+    return json_pack("{s:s, s:I, s:b, s:o, s:o, s:I, s:o, s:I}", "version", hb_version(), "tick",
+                     (json_int_t)core->clock.tick, "stopped", (int)core->stopped, "policy", policy_json(&core->policy),
+                     "sessions", phases_json(core), "users", (json_int_t)core->users.count, "counts", counts_json(core),
+                     "memory_bytes", (json_int_t)bytes);
+}
+
+static json_t *session_json(const hb_core *core, size_t page_at, size_t i)
+{
+    const hb_page *page = core->pages[page_at];
+    hb_session session = page->session[i];
+    const hb_jid *jid = page->jid[i];
+    uint32_t slot = (uint32_t)(page_at * HB_PAGE_CELLS + i);
+    uint32_t read = hb_core_read_tick(core, slot);
+
+    /* Reads come without a word: a pinged session that was read from since has answered. */
+    if (session.phase == HB_PINGED && read >= session.since) {
+        session.phase = HB_ALIVE;
+        session.pings = 0;
+    }
+    return json_pack("{s:o*, s:s, s:b, s:I, s:i, s:o, s:s}", "jid", jid ? text_json(jid->text, jid->length) : NULL,
+                     "state", hb_phase_name((hb_phase)session.phase), "available",
+                     (session.flags & HB_S_AVAILABLE) != 0, "silent_s", (json_int_t)(core->clock.tick - read), "pings",
+                     (int)session.pings, "rtt_us", page->answered_us[i] ? json_integer(page->rtt_us[i]) : json_null(),
+                     "why", hb_reason_name((hb_reason)session.why));
+}
+
+static int add_sessions(hb_core *core, json_t *list)
+{
+    int code = 0;
+
+    /* A lock per page: events must not wait for a long list. */
+    for (size_t p = 0; code == 0; p++) {
+        pthread_mutex_lock(&core->lock);
+        bool last = p >= core->page_count;
+        for (size_t i = 0; !last && code == 0 && i < HB_PAGE_CELLS; i++) {
+            if (core->pages[p]->session[i].phase != HB_FREE)
+                code = json_array_append_new(list, session_json(core, p, i));
+        }
+        pthread_mutex_unlock(&core->lock);
+        if (last)
+            break;
+    }
+    return code;
+}
+
+static json_t *decisions_json(const hb_core *core)
+{
+    json_t *list = json_array();
+    uint64_t first = core->decision_count > HB_DECISIONS ? core->decision_count - HB_DECISIONS : 0;
+
+    for (uint64_t n = first; n < core->decision_count; n++) {
+        const hb_decision *d = &core->decisions[n % HB_DECISIONS];
+        json_t *json = json_pack("{s:I, s:I, s:o, s:s, s:s, s:s}", "number", (json_int_t)n, "ago_s",
+                                 (json_int_t)(core->clock.tick - d->tick), "jid", text_json(d->jid, d->jid_length),
+                                 "action", hb_verb_name((hb_verb)d->verb), "why", hb_reason_name((hb_reason)d->why),
+                                 "meaning", hb_reason_text((hb_reason)d->why));
+        if (json_array_append_new(list, json) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* Prints and frees a document; NULL stands for one that could not be built. */
+static int print(json_t *document, char **json, size_t *length)
+{
+    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+
+    json_decref(document);
+    if (!text)
+        return HB_ENOMEM;
+    *json = text;
+    *length = strlen(text);
+    return HB_OK;
+}
+
+int hb_core_status(hb_core *core, bool detail, char **json, size_t *length)
+{
+    pthread_mutex_lock(&core->lock);
+    json_t *document = summary_json(core);
+    json_t *decisions = detail && document ? decisions_json(core) : NULL;
+    pthread_mutex_unlock(&core->lock);
+
+    if (detail && document) {
+        json_t *list = json_array();
+        bool complete = list && add_sessions(core, list) == 0;
+        complete = json_object_set_new(document, "list", list) == 0 && complete;
+        complete = json_object_set_new(document, "decisions", decisions) == 0 && complete;
+        if (!complete) {
+            json_decref(document);
+            return HB_ENOMEM;
+        }
+    }
+    return print(document, json, length);
+}
+
+int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length)
+{
+    hb_activity activity;
+
+    pthread_mutex_lock(&core->lock);
+    int found = hb_core_activity(core, user, length, &activity);
+    int64_t wall_ms = core->clock.wall_ms;
+    pthread_mutex_unlock(&core->lock);
+    if (found <= 0)
+        return found;
+    json_t *document = json_pack("{s:o, s:I, s:I, s:b, s:s, s:o*}", "user", text_json(user, length), "seen_ms",
+                                 (json_int_t)activity.seen_ms, "ago_ms", (json_int_t)(wall_ms - activity.seen_ms),
+                                 "online", (int)activity.online, "why", hb_reason_name(activity.why), "status",
+                                 activity.length ? text_json(activity.status, activity.length) : NULL);
+    int code = print(document, json, json_length);
+    return code < 0 ? code : 1;
+}
+
+void hb_string_free(char *text)
+{
+    free(text);
+}
