@@ -35,6 +35,7 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
     core->advanced_us = now_us;
     core->free_slot = HB_NO_SLOT;
+    core->last_free = HB_NO_SLOT;
     *out = core;
     return HB_OK;
 }
@@ -101,7 +102,7 @@ int hb_core_open(hb_core *core, int64_t opened_us, int64_t read_us, hb_token *ou
         page->rtt_us[i] = 0;
         __atomic_store_n(&page->cells[i], hb_clock_tick_of(&core->clock, read_us), __ATOMIC_RELAXED);
         hb_session session = hb_session_opened(hb_clock_tick_of(&core->clock, opened_us));
-        uint32_t due = hb_session_due(session, hb_slot_moment(core, slot, false), &core->policy);
+        uint32_t due = hb_session_due(session, hb_slot_moment(core, slot), &core->policy);
         hb_slot_set(core, slot, session, due);
         core->counts.opened++;
         *out = hb_token_of(core, slot);
@@ -146,7 +147,7 @@ static int bind_slot(hb_core *core, uint32_t slot, const char *jid, size_t lengt
     memcpy(copy->text, jid, length);
     page->jid[i] = copy;
     core->jid_bytes += sizeof *copy + length;
-    (void)hb_slot_apply(core, slot, HB_EV_BOUND, false);
+    (void)hb_slot_apply(core, slot, HB_EV_BOUND);
     return HB_OK;
 }
 
@@ -171,7 +172,7 @@ static int take_available(hb_core *core, uint32_t slot)
 
     if (!page->jid[i])
         return HB_EINVAL; /* nobody to be available yet */
-    (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE, false);
+    (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE);
     if (page->user[i])
         (void)hb_user_set_status(&core->users, page->user[i], NULL, 0);
     return HB_OK;
@@ -197,7 +198,7 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
         hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
-        hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT, false);
+        hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT);
         code = user ? hb_user_set_status(&core->users, user, closed ? NULL : status, length) : HB_OK;
         if (step.next.phase == HB_FREE)
             hb_slot_release(core, slot);
@@ -241,7 +242,7 @@ static int take_pong(hb_core *core, uint32_t slot, const char *id, size_t length
     page->answered_us[i] = sent_us;
     page->rtt_us[i] = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
     core->counts.pongs++;
-    (void)hb_slot_apply(core, slot, HB_EV_PONG, false);
+    (void)hb_slot_apply(core, slot, HB_EV_PONG);
     return 1;
 }
 
@@ -271,7 +272,7 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
 {
     hb_session before = hb_page_of(core, slot)->session[hb_index_of(slot)];
     hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
-    hb_step step = hb_slot_apply(core, slot, event, false);
+    hb_step step = hb_slot_apply(core, slot, event);
     bool over = step.next.phase == HB_FREE || step.next.phase == HB_CLOSED;
 
     if (user && over && before.phase != HB_CLOSED) {

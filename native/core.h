@@ -67,8 +67,9 @@ struct hb_core {
     hb_policy policy;
     hb_page **pages;
     size_t page_count;
-    size_t cursor; /* slot that the next call of an unfinished tick goes on with */
-    uint32_t free_slot;
+    size_t cursor;      /* slot that the next call of an unfinished tick goes on with */
+    uint32_t free_slot; /* the longest free slot, so that what comes late for one meets nobody; HB_NO_SLOT: none */
+    uint32_t last_free; /* the one freed last */
     size_t jid_bytes;
     hb_users users;
     uint8_t ping_key[HB_PINGID_KEY];
@@ -103,11 +104,14 @@ int hb_slots_add(hb_core *core, uint32_t *cells);
 /* The slot of a token, if it is still that token's. */
 bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot);
 
-hb_moment hb_slot_moment(const hb_core *core, uint32_t slot, bool resumable);
+hb_moment hb_slot_moment(const hb_core *core, uint32_t slot);
 void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due);
 
 /* One step of the state machine. If it ends in HB_FREE, the caller unlinks and releases the slot. */
-hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event, bool resumable);
+hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);
+
+/* The same with a moment of which the caller knows more. */
+hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment);
 
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user *user);
 

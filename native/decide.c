@@ -32,7 +32,7 @@ static bool scan(hb_core *core, uint32_t page_at, hb_action *out, size_t capacit
             core->cursor = slot;
             return false;
         }
-        hb_step step = hb_slot_apply(core, slot, HB_EV_DUE, false);
+        hb_step step = hb_slot_apply(core, slot, HB_EV_DUE);
         if (step.verb != HB_NOTHING)
             out[(*count)++] =
                 (hb_action){.token = hb_token_of(core, slot), .verb = (uint32_t)step.verb, .why = (uint32_t)step.why};
@@ -69,8 +69,8 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
     return more;
 }
 
-/* Does another open session hold the full JID of this closed one? Then there is nothing to tell: it is here. */
-static bool has_twin(const hb_core *core, uint32_t slot)
+/* Another open session with the full JID of this closed one, or HB_NO_SLOT. */
+static uint32_t twin_of(const hb_core *core, uint32_t slot)
 {
     const hb_page *page = hb_page_of(core, slot);
     const hb_jid *jid = page->jid[hb_index_of(slot)];
@@ -80,11 +80,11 @@ static bool has_twin(const hb_core *core, uint32_t slot)
     while (other != HB_NO_SLOT) {
         const hb_page *others = hb_page_of(core, other);
         const hb_jid *its = others->jid[hb_index_of(other)];
-        if (other != slot && its && its->length == jid->length && memcmp(its->text, jid->text, jid->length) == 0)
-            return true;
+        if (its && its->length == jid->length && memcmp(its->text, jid->text, jid->length) == 0)
+            return other;
         other = others->next[hb_index_of(other)];
     }
-    return false;
+    return HB_NO_SLOT;
 }
 
 static int begin_ping(hb_core *core, uint32_t slot, int64_t now_us, hb_order *order)
@@ -94,7 +94,9 @@ static int begin_ping(hb_core *core, uint32_t slot, int64_t now_us, hb_order *or
 
     if (code < 0)
         return code; /* nothing has changed: the ping comes again after HB_REPEAT_TICKS */
-    hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_PING, false);
+    hb_moment moment = hb_slot_moment(core, slot);
+    moment.late = hb_clock_late(&core->clock, now_us);
+    hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_PING, moment);
     order->verb = step.verb;
     if (step.verb == HB_PING) {
         order->length = HB_PINGID_LENGTH;
@@ -109,7 +111,10 @@ static int begin_ping(hb_core *core, uint32_t slot, int64_t now_us, hb_order *or
 
 static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_order *order)
 {
-    hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_DISCONNECT, (facts & HB_FACT_RESUMABLE) != 0);
+    hb_moment moment = hb_slot_moment(core, slot);
+
+    moment.resumable = (facts & HB_FACT_RESUMABLE) != 0;
+    hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_DISCONNECT, moment);
 
     order->verb = step.verb;
     if (step.why != HB_WHY_NONE)
@@ -122,7 +127,7 @@ static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_ord
 
 static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
 {
-    hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_ABORT, false);
+    hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_ABORT);
 
     order->verb = step.verb;
     if (step.verb == HB_ABORT) {
@@ -134,17 +139,21 @@ static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
 
 static int begin_unavailable(hb_core *core, uint32_t slot, hb_order *order)
 {
-    hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_UNAVAILABLE, false);
+    hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_UNAVAILABLE);
     const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
 
     if (step.next.phase != HB_FREE)
         return HB_OK;
-    if (!has_twin(core, slot)) {
+    uint32_t twin = twin_of(core, slot);
+    if (twin == HB_NO_SLOT) {
         order->verb = HB_UNAVAILABLE;
         order->length = jid->length;
         memcpy(order->text, jid->text, jid->length);
         core->counts.told++;
         remember(core, slot, step.verb, step.why);
+    } else {
+        /* What contacts believe of that JID is the other session's now, and its end ends it. */
+        (void)hb_slot_apply(core, twin, HB_EV_AVAILABLE);
     }
     hb_slot_release(core, slot);
     return HB_OK;

@@ -36,10 +36,13 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
             return later(moment.read, patience(policy) + 1);
         return later(moment.read, policy->idle - moment.jitter);
     case HB_PINGED: {
-        /* An answer may be a byte that no event tells of: look when the next ping would be due if it came at once. */
-        uint32_t answered = later(session.since, policy->idle ? policy->idle - moment.jitter : 0);
-        uint32_t unanswered = later(session.since, policy->ack_timeout + (last_ping(session, policy) ? 1 : 0));
-        return answered < unanswered && answered > moment.now ? answered : unanswered;
+        /* An answer may be a byte that no event tells of: look at least as often as such a byte could make a ping due.
+         */
+        uint32_t from = session.since > moment.now ? session.since : moment.now;
+        uint32_t answered = later(from, policy->idle > moment.jitter ? policy->idle - moment.jitter : 1);
+        uint32_t late = session.flags & HB_S_LATE ? 1 : 0;
+        uint32_t unanswered = later(session.since, policy->ack_timeout + late + (last_ping(session, policy) ? 1 : 0));
+        return answered < unanswered ? answered : unanswered;
     }
     case HB_CLOSING:
         return later(session.since, session.flags & HB_S_BEGUN ? HB_CLOSE_TICKS : HB_REPEAT_TICKS);
@@ -55,7 +58,7 @@ static void enter(hb_session *session, hb_phase phase, uint32_t since)
 {
     session->phase = (uint8_t)phase;
     session->since = since;
-    session->flags = (uint8_t)(session->flags & ~(unsigned)HB_S_BEGUN);
+    session->flags = (uint8_t)(session->flags & ~(unsigned)(HB_S_BEGUN | HB_S_LATE));
     if (phase == HB_ALIVE)
         session->pings = 0;
 }
@@ -79,6 +82,15 @@ static void decide_disconnect(hb_step *step, hb_moment moment, hb_reason why)
     decide(step, HB_DISCONNECT, why);
 }
 
+/*
+ * Has it spoken since its disconnect was decided? What is read while a tick is being made still carries the tick
+ * before; an older read can not be meant, as the session had been silent for longer.
+ */
+static bool spoke_since(hb_session session, hb_moment moment)
+{
+    return session.why != HB_WHY_NOT_LOGGED_IN && moment.read + 1 >= session.since;
+}
+
 /* A tick was due. What was due may have moved meanwhile: reads are stored without a word to us. */
 static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
 {
@@ -86,6 +98,8 @@ static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
 
     bool waits = next->phase == HB_PINGED || next->phase == HB_PINGING;
     if (waits && (moment.read >= next->since || !policy->idle || !policy->ping))
+        enter(next, HB_ALIVE, moment.now);
+    if (next->phase == HB_CLOSING && !(next->flags & HB_S_BEGUN) && spoke_since(*next, moment))
         enter(next, HB_ALIVE, moment.now);
     if (moment.now < hb_session_due(*next, moment, policy))
         return;
@@ -147,6 +161,8 @@ static void begin_ping(hb_step *step, hb_moment moment)
         return;
     }
     enter(next, HB_PINGED, moment.now);
+    if (moment.late)
+        next->flags |= HB_S_LATE;
     next->pings++;
     decide(step, HB_PING, (hb_reason)next->why);
 }
@@ -160,7 +176,7 @@ static void begin_disconnect(hb_step *step, hb_moment moment, const hb_policy *p
     if (next->phase != HB_CLOSING || next->flags & HB_S_BEGUN)
         return;
     if (why != HB_WHY_NOT_LOGGED_IN) {
-        if (moment.read >= next->since) {
+        if (spoke_since(*next, moment) || !policy->idle) {
             spare(step, moment);
             return;
         }

@@ -41,6 +41,7 @@ enum {
     HB_S_BEGUN = 2,     /* the deed of the phase is under way */
     HB_S_LOGOUT = 4,    /* the client itself sent unavailable last */
     HB_S_CUT = 8,       /* detached by us: `why` says why */
+    HB_S_LATE = 16,     /* the ping was sent when the next tick was overdue: it counts from that one */
 };
 
 typedef struct hb_session {
@@ -71,7 +72,8 @@ typedef struct hb_moment {
     uint32_t now;    /* the current tick */
     uint32_t read;   /* the tick of the last byte read, at most now */
     uint32_t jitter; /* ticks that its pings are brought forward, at most policy->spread */
-    bool resumable;  /* for HB_EV_BEGIN_DISCONNECT */
+    bool resumable;  /* for HB_EV_BEGIN_DISCONNECT: the session can be resumed (XEP-0198) */
+    bool late;       /* for HB_EV_BEGIN_PING: the next tick is overdue */
 } hb_moment;
 
 typedef struct hb_step {

@@ -53,22 +53,35 @@ void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
     page->due[i] = due;
 }
 
-hb_moment hb_slot_moment(const hb_core *core, uint32_t slot, bool resumable)
+hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
 {
     return (hb_moment){.now = core->clock.tick,
                        .read = hb_core_read_tick(core, slot),
-                       .jitter = jitter_of(core, hb_token_of(core, slot)),
-                       .resumable = resumable};
+                       .jitter = jitter_of(core, hb_token_of(core, slot))};
 }
 
-/* The one place where a session changes. If the step says that it is over, the caller releases the slot. */
-hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event, bool resumable)
+hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment)
 {
     hb_session session = hb_page_of(core, slot)->session[hb_index_of(slot)];
-    hb_step step = hb_session_step(session, event, hb_slot_moment(core, slot, resumable), &core->policy);
+    hb_step step = hb_session_step(session, event, moment, &core->policy);
 
     hb_slot_set(core, slot, step.next, step.due);
     return step;
+}
+
+hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event)
+{
+    return hb_slot_apply_at(core, slot, event, hb_slot_moment(core, slot));
+}
+
+static void put_free(hb_core *core, uint32_t slot)
+{
+    hb_page_of(core, slot)->next[hb_index_of(slot)] = HB_NO_SLOT;
+    if (core->free_slot == HB_NO_SLOT)
+        core->free_slot = slot;
+    else
+        hb_page_of(core, core->last_free)->next[hb_index_of(core->last_free)] = slot;
+    core->last_free = slot;
 }
 
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user *user)
@@ -124,8 +137,7 @@ void hb_slot_release(hb_core *core, uint32_t slot)
     page->user[i] = NULL;
     hb_slot_set(core, slot, none, HB_NEVER);
     page->generation[i] = page->generation[i] == GENERATION_MAX ? 1 : page->generation[i] + 1;
-    page->next[i] = core->free_slot;
-    core->free_slot = slot;
+    put_free(core, slot);
     core->counts.over++;
 }
 
@@ -145,11 +157,10 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
     page->cells = cells;
     core->pages[core->page_count++] = page;
     core->phases[HB_FREE] += HB_PAGE_CELLS;
-    for (uint32_t i = HB_PAGE_CELLS; i-- > 0;) {
+    for (uint32_t i = 0; i < HB_PAGE_CELLS; i++) {
         page->due[i] = HB_NEVER;
         page->generation[i] = 1;
-        page->next[i] = core->free_slot;
-        core->free_slot = first + i;
+        put_free(core, first + i);
     }
     return HB_OK;
 }

@@ -79,13 +79,13 @@ static json_t *counts_json(const hb_core *core)
 {
     const hb_counts *c = &core->counts;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
-                     (json_int_t)c->opened, "over", (json_int_t)c->over, "idle_events", (json_int_t)c->idle_events,
-                     "pings", (json_int_t)c->pings, "pongs", (json_int_t)c->pongs, "forged_pongs",
-                     (json_int_t)c->forged_pongs, "spared", (json_int_t)c->spared, "closes", (json_int_t)c->closes,
-                     "cuts", (json_int_t)c->cuts, "aborts", (json_int_t)c->aborts, "told", (json_int_t)c->told,
-                     "resumed", (json_int_t)c->resumed, "stale_events", (json_int_t)c->stale, "stalls",
-                     (json_int_t)core->clock.stall_count, "slept_s", (json_int_t)core->clock.slept);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened", (json_int_t)c->opened,
+        "over", (json_int_t)c->over, "idle_events", (json_int_t)c->idle_events, "pings", (json_int_t)c->pings, "pongs",
+        (json_int_t)c->pongs, "forged_pongs", (json_int_t)c->forged_pongs, "spared", (json_int_t)c->spared, "closes",
+        (json_int_t)c->closes, "cuts", (json_int_t)c->cuts, "aborts", (json_int_t)c->aborts, "told",
+        (json_int_t)c->told, "resumed", (json_int_t)c->resumed, "stale_events", (json_int_t)c->stale, "stalls",
+        (json_int_t)core->clock.stall_count, "slept_s", (json_int_t)(core->clock.slept_us / HB_CLOCK_TICK_US));
 }
 
 static json_t *summary_json(const hb_core *core)

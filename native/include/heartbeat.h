@@ -8,7 +8,8 @@
  * Time     Monotonic time is int64_t microseconds (`_us`) from an origin of the caller's choice, never negative.
  *          Wall time is int64_t milliseconds since 1970 UTC (`_ms`). Decisions are made on ticks: the core's clock is a
  *          count of seconds that moves in hb_core_advance only, and stands still while nobody calls it. So a stall of
- *          the ticking thread ages nobody. Pings may come up to one tick early, disconnects never do.
+ *          the ticking thread ages nobody. Pings may come up to one tick early, disconnects never do (but for the
+ *          tenth of a second by which a tick may be late without being a stall).
  * Memory   The caller owns every buffer it passes in; nothing is kept but copies. Pages of cells (hb_core_add_page)
  *          stay the caller's and must outlive the core.
  * Threads  Every function may be called from any thread, but for hb_core_new/_free, which no other call may overlap,

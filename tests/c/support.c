@@ -8,7 +8,8 @@ char rig_text[HB_JID_MAX + 1];
 
 static const uint8_t key[32] = "a key for tests, known to all..";
 
-void rig_init(rig *r, int64_t origin_us) {
+void rig_init(rig *r, int64_t origin_us)
+{
     memset(r, 0, sizeof *r);
     r->origin_us = origin_us;
     r->now_us = origin_us;
@@ -21,7 +22,8 @@ void rig_init(rig *r, int64_t origin_us) {
     rig_tick(r);
 }
 
-void rig_close(rig *r) {
+void rig_close(rig *r)
+{
     hb_core_free(r->core);
     for (size_t i = 0; i < r->page_count; i++) {
         free(r->pages[i]);
@@ -30,11 +32,18 @@ void rig_close(rig *r) {
     memset(r, 0, sizeof *r);
 }
 
-int64_t rig_wall_ms(const rig *r) { return r->wall_ms + (r->now_us - r->origin_us) / 1000; }
+int64_t rig_wall_ms(const rig *r)
+{
+    return r->wall_ms + (r->now_us - r->origin_us) / 1000;
+}
 
-int64_t rig_second(const rig *r) { return (r->now_us - r->origin_us) / 1000000; }
+int64_t rig_second(const rig *r)
+{
+    return (r->now_us - r->origin_us) / 1000000;
+}
 
-void rig_policy(rig *r, const char *json, int64_t idle_ms, bool ping) {
+void rig_policy(rig *r, const char *json, int64_t idle_ms, bool ping)
+{
     hb_error error = {0};
     int code = hb_core_configure(r->core, json, json ? strlen(json) : 0, idle_ms, ping, &error);
     if (code != HB_OK) {
@@ -43,7 +52,8 @@ void rig_policy(rig *r, const char *json, int64_t idle_ms, bool ping) {
     }
 }
 
-void rig_add_page(rig *r) {
+void rig_add_page(rig *r)
+{
     assert_true(r->page_count < RIG_PAGES);
     uint32_t *page = calloc(HB_PAGE_CELLS, HB_CELL_BYTES);
     assert_non_null(page);
@@ -51,7 +61,8 @@ void rig_add_page(rig *r) {
     assert_int_equal(hb_core_add_page(r->core, page), HB_OK);
 }
 
-hb_token rig_open(rig *r) {
+hb_token rig_open(rig *r)
+{
     hb_token token = 0;
     int code = hb_core_open(r->core, r->now_us, r->now_us, &token);
     if (code == HB_EFULL) {
@@ -63,7 +74,8 @@ hb_token rig_open(rig *r) {
     return token;
 }
 
-hb_token rig_login(rig *r, const char *jid, bool available) {
+hb_token rig_login(rig *r, const char *jid, bool available)
+{
     hb_token token = rig_open(r);
     assert_int_equal(hb_core_bound(r->core, token, jid, strlen(jid), false), HB_OK);
     if (available) {
@@ -72,15 +84,20 @@ hb_token rig_login(rig *r, const char *jid, bool available) {
     return token;
 }
 
-uint32_t *rig_cell(const rig *r, hb_token token) {
+uint32_t *rig_cell(const rig *r, hb_token token)
+{
     uint32_t slot = (uint32_t)token;
     assert_true(slot / HB_PAGE_CELLS < r->page_count);
     return &r->pages[slot / HB_PAGE_CELLS][slot % HB_PAGE_CELLS];
 }
 
-void rig_read(rig *r, hb_token token) { __atomic_store_n(rig_cell(r, token), r->tick, __ATOMIC_RELAXED); }
+void rig_read(rig *r, hb_token token)
+{
+    __atomic_store_n(rig_cell(r, token), r->tick, __ATOMIC_RELAXED);
+}
 
-void rig_tick(rig *r) {
+void rig_tick(rig *r)
+{
     hb_action out[64];
     int more;
     do {
@@ -98,19 +115,22 @@ void rig_tick(rig *r) {
     } while (more == 1);
 }
 
-void rig_step(rig *r, int64_t second) {
+void rig_step(rig *r, int64_t second)
+{
     while (r->due_count == 0 && rig_second(r) < second) {
         r->now_us = r->origin_us + (rig_second(r) + 1) * 1000000;
         rig_tick(r);
     }
 }
 
-void rig_stall(rig *r, int64_t second) {
+void rig_stall(rig *r, int64_t second)
+{
     assert_true(second >= rig_second(r));
     r->now_us = r->origin_us + second * 1000000;
 }
 
-bool rig_take(rig *r, rig_due *out) {
+bool rig_take(rig *r, rig_due *out)
+{
     if (r->due_count == 0) {
         return false;
     }
@@ -120,7 +140,8 @@ bool rig_take(rig *r, rig_due *out) {
     return true;
 }
 
-void rig_quiet_at(rig *r, int64_t second, const char *file, int line) {
+void rig_quiet_at(rig *r, int64_t second, const char *file, int line)
+{
     rig_step(r, second);
     if (r->due_count > 0) {
         const rig_due *due = &r->due[0];
@@ -131,7 +152,8 @@ void rig_quiet_at(rig *r, int64_t second, const char *file, int line) {
     }
 }
 
-void rig_expect_at(rig *r, int64_t second, hb_token token, hb_verb verb, hb_reason why, const char *file, int line) {
+void rig_expect_at(rig *r, int64_t second, hb_token token, hb_verb verb, hb_reason why, const char *file, int line)
+{
     rig_due due;
     rig_step(r, second);
     if (!rig_take(r, &due)) {
@@ -149,7 +171,8 @@ void rig_expect_at(rig *r, int64_t second, hb_token token, hb_verb verb, hb_reas
     }
 }
 
-void rig_begin_at(rig *r, hb_token token, hb_verb verb, unsigned facts, hb_verb expected, const char *file, int line) {
+void rig_begin_at(rig *r, hb_token token, hb_verb verb, unsigned facts, hb_verb expected, const char *file, int line)
+{
     hb_order order = {.verb = HB_NOTHING};
     int code = hb_core_begin(r->core, token, verb, facts, r->now_us, &order);
     if (code != HB_OK || order.verb != expected || order.length > sizeof order.text) {
@@ -162,7 +185,8 @@ void rig_begin_at(rig *r, hb_token token, hb_verb verb, unsigned facts, hb_verb 
     rig_text[order.length] = '\0';
 }
 
-void text_print(char *out, size_t size, const char *format, ...) {
+void text_print(char *out, size_t size, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(out, size, format, arguments);
@@ -170,7 +194,8 @@ void text_print(char *out, size_t size, const char *format, ...) {
     assert_true(length >= 0 && (size_t)length < size);
 }
 
-const char *verb_name(unsigned verb) {
+const char *verb_name(unsigned verb)
+{
     static const char *const names[] = {
 #define X(name, value, text) [value] = (text),
         HB_VERBS(X)
@@ -179,7 +204,8 @@ const char *verb_name(unsigned verb) {
     return verb < sizeof names / sizeof names[0] ? names[verb] : "?";
 }
 
-const char *reason_name(unsigned why) {
+const char *reason_name(unsigned why)
+{
     static const char *const names[] = {
 #define X(name, value, text, meaning) [value] = (text),
         HB_REASONS(X)
@@ -188,13 +214,20 @@ const char *reason_name(unsigned why) {
     return why < sizeof names / sizeof names[0] ? names[why] : "?";
 }
 
-uint64_t dice_next(dice *d) {
+uint64_t dice_next(dice *d)
+{
     d->state ^= d->state >> 12;
     d->state ^= d->state << 25;
     d->state ^= d->state >> 27;
     return d->state * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-uint32_t dice_below(dice *d, uint32_t limit) { return (uint32_t)((dice_next(d) >> 33) % limit); }
+uint32_t dice_below(dice *d, uint32_t limit)
+{
+    return (uint32_t)((dice_next(d) >> 33) % limit);
+}
 
-bool dice_percent(dice *d, uint32_t chance) { return dice_below(d, 100) < chance; }
+bool dice_percent(dice *d, uint32_t chance)
+{
+    return dice_below(d, 100) < chance;
+}

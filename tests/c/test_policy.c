@@ -12,7 +12,8 @@
 static const hb_policy defaults = {
     .idle = 180, .ack_timeout = 180, .login_within = 360, .on_dead = HB_ON_DEAD_AUTO, .ping = true};
 
-static hb_policy parse(const char *json) {
+static hb_policy parse(const char *json)
+{
     hb_policy policy;
     hb_error error;
     int code = hb_policy_parse(json, strlen(json), &defaults, &policy, &error);
@@ -25,7 +26,8 @@ static hb_policy parse(const char *json) {
 /* Asserts that json is refused at this place. found, if not NULL, must be in the text. */
 #define refused(json, line, column, path, found) refused_at(json, strlen(json), line, column, path, found, __LINE__)
 static void refused_at(const char *json, size_t length, int line, int column, const char *path, const char *found,
-                       int at) {
+                       int at)
+{
     hb_policy policy;
     hb_policy before;
     hb_error error;
@@ -48,7 +50,8 @@ static void refused_at(const char *json, size_t length, int line, int column, co
     assert_int_equal(hb_policy_parse(json, length, &defaults, &policy, NULL), HB_EPOLICY);
 }
 
-static void derive(int64_t idle_ms, uint32_t idle, uint32_t ack, uint32_t login) {
+static void derive(int64_t idle_ms, uint32_t idle, uint32_t ack, uint32_t login)
+{
     hb_policy policy;
     hb_policy_derive(idle_ms, true, &policy);
     assert_int_equal(policy.idle, idle);
@@ -62,7 +65,8 @@ static void derive(int64_t idle_ms, uint32_t idle, uint32_t ack, uint32_t login)
     assert_true(policy.ping);
 }
 
-static void test_derived(void **state) {
+static void test_derived(void **state)
+{
     (void)state;
     derive(360000, 180, 180, 360);
     derive(20000, 10, 10, 20);
@@ -88,7 +92,8 @@ static void test_derived(void **state) {
 }
 
 /* Less than a second is not "never": the server has a limit, if a strange one. */
-static void test_derived_below_a_second(void **state) {
+static void test_derived_below_a_second(void **state)
+{
     (void)state;
     hb_policy policy;
     for (int64_t ms = 1; ms < 1000; ms += 499) {
@@ -99,7 +104,8 @@ static void test_derived_below_a_second(void **state) {
     }
 }
 
-static void test_absent_keys(void **state) {
+static void test_absent_keys(void **state)
+{
     (void)state;
     hb_policy policy = parse("{}");
     assert_int_equal(policy.idle, 180);
@@ -115,7 +121,8 @@ static void test_absent_keys(void **state) {
     assert_int_equal(policy.idle, 180);
 }
 
-static void test_every_key(void **state) {
+static void test_every_key(void **state)
+{
     (void)state;
     hb_policy policy = parse("{\"idle\": \"2m\", \"ping\": false, \"ack_timeout\": \"45s\", \"retries\": 2,"
                              " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\"}");
@@ -136,7 +143,8 @@ static void test_every_key(void **state) {
     assert_int_equal(parse("{\"\\u0069dle\": \"7s\"}").idle, 7);
 }
 
-static void test_limits(void **state) {
+static void test_limits(void **state)
+{
     (void)state;
     assert_int_equal(parse("{\"idle\": \"1s\"}").idle, 1);
     assert_int_equal(parse("{\"idle\": \"30d\"}").idle, 30 * DAY);
@@ -169,7 +177,8 @@ static void test_limits(void **state) {
     refused("{\"idle\": \"10s\", \"spread\": \"10s\"}", 1, 27, "spread", "\"10s\"");
 }
 
-static void test_durations(void **state) {
+static void test_durations(void **state)
+{
     (void)state;
     static const char *const wrong[] = {
         "\"\"",
@@ -212,7 +221,8 @@ static void test_durations(void **state) {
     }
 }
 
-static void test_types(void **state) {
+static void test_types(void **state)
+{
     (void)state;
     refused("{\"ping\": \"true\"}", 1, 10, "ping", "\"true\"");
     refused("{\"ping\": 1}", 1, 10, "ping", "1");
@@ -234,7 +244,8 @@ static void test_types(void **state) {
 }
 
 /* What is allowed is told with what was found. */
-static void test_texts(void **state) {
+static void test_texts(void **state)
+{
     (void)state;
     hb_policy policy;
     hb_error error;
@@ -270,7 +281,8 @@ static void test_texts(void **state) {
     assert_null(strstr(error.text, "or \"off\""));
 }
 
-static void test_unknown_keys(void **state) {
+static void test_unknown_keys(void **state)
+{
     (void)state;
     refused("{\"idel\": \"90s\"}", 1, 2, "idel", NULL);
     refused("{\"Idle\": \"90s\"}", 1, 2, "Idle", NULL);
@@ -281,7 +293,8 @@ static void test_unknown_keys(void **state) {
 }
 
 /* Columns count characters, lines count line feeds, and text within values misleads nobody. */
-static void test_places(void **state) {
+static void test_places(void **state)
+{
     (void)state;
     refused("{\n\n\t\"retries\":\n\n   99\n}", 5, 4, "retries", "99");
     refused("{\"idle\":\r\n\"nix\"}", 2, 1, "idle", "nix");
@@ -296,7 +309,8 @@ static void test_places(void **state) {
     refused("{\"retries\": 99, \"idle\": \"x\"}", 1, 13, "retries", "99");
 }
 
-static void test_syntax(void **state) {
+static void test_syntax(void **state)
+{
     (void)state;
     hb_policy policy;
     hb_error error;
@@ -345,7 +359,8 @@ static void test_syntax(void **state) {
     }
 }
 
-static void test_bytes(void **state) {
+static void test_bytes(void **state)
+{
     (void)state;
     refused_at("{\"idle\": \"9\0s\"}", 15, 1, 11, "", NULL, __LINE__);
     refused_at("{}\0", 3, 1, 3, "", NULL, __LINE__);
@@ -365,7 +380,8 @@ static void test_bytes(void **state) {
     }
 }
 
-static void test_size(void **state) {
+static void test_size(void **state)
+{
     (void)state;
     static char json[10 * 1024 * 1024];
     hb_policy policy;
@@ -393,7 +409,8 @@ static void test_size(void **state) {
 }
 
 /* Long keys and values are cut between characters, never overflow, and are always terminated. */
-static void test_long_texts(void **state) {
+static void test_long_texts(void **state)
+{
     (void)state;
     static char json[HB_POLICY_MAX + 1];
     for (size_t shift = 0; shift < 4; shift++) {
@@ -429,7 +446,8 @@ static void test_long_texts(void **state) {
     }
 }
 
-static void test_print(void **state) {
+static void test_print(void **state)
+{
     (void)state;
     static const struct {
         uint32_t seconds;
@@ -459,7 +477,8 @@ static void test_print(void **state) {
     assert_string_equal(hb_on_dead_name(HB_ON_DEAD_CUT), "cut");
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_derived),      cmocka_unit_test(test_derived_below_a_second),
         cmocka_unit_test(test_absent_keys),  cmocka_unit_test(test_every_key),

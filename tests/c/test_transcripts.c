@@ -51,7 +51,8 @@ typedef struct play {
     int line_count;
 } play;
 
-static void put(play *p, char mark, int number, const char *text) {
+static void put(play *p, char mark, int number, const char *text)
+{
     if (p->line_count == MAX_LINES) {
         p->broken = "too long a transcript";
         return;
@@ -63,7 +64,8 @@ static void put(play *p, char mark, int number, const char *text) {
     p->differs |= mark != ' ';
 }
 
-static session *session_of(play *p, const char *name) {
+static session *session_of(play *p, const char *name)
+{
     for (int i = 0; i < p->session_count; i++) {
         if (strcmp(p->sessions[i].name, name) == 0) {
             return &p->sessions[i];
@@ -73,7 +75,8 @@ static session *session_of(play *p, const char *name) {
     return NULL;
 }
 
-static const char *name_of(const play *p, hb_token token) {
+static const char *name_of(const play *p, hb_token token)
+{
     for (int i = 0; i < p->session_count; i++) {
         if (p->sessions[i].token == token) {
             return p->sessions[i].name;
@@ -82,7 +85,8 @@ static const char *name_of(const play *p, hb_token token) {
     return "(unknown token)";
 }
 
-static void put_due(play *p, const rig_due *due) {
+static void put_due(play *p, const rig_due *due)
+{
     char text[LINE_BYTES];
     text_print(text, sizeof text, "=> %lld %s %s %s", (long long)due->second, verb_name(due->action.verb),
                name_of(p, due->action.token), reason_name(due->action.why));
@@ -90,7 +94,8 @@ static void put_due(play *p, const rig_due *due) {
 }
 
 /* Moves to `second`; what comes on the way was not written. Actions of `keep` stay in the queue. */
-static void move_to(play *p, int64_t second, int64_t keep) {
+static void move_to(play *p, int64_t second, int64_t keep)
+{
     if (second < p->stalled_until) {
         return;
     }
@@ -109,7 +114,8 @@ static void move_to(play *p, int64_t second, int64_t keep) {
 }
 
 /* "12.5" in microseconds. */
-static bool parse_time(const char *text, int64_t *out) {
+static bool parse_time(const char *text, int64_t *out)
+{
     char *end;
     double seconds = strtod(text, &end);
     if (end == text || *end != '\0') {
@@ -120,7 +126,8 @@ static bool parse_time(const char *text, int64_t *out) {
 }
 
 /* Cuts text into words at blanks; "..." and {...} are one word each, without the quotes. */
-static int split(char *text, char **words) {
+static int split(char *text, char **words)
+{
     int count = 0;
     char *s = text;
     while (count < MAX_WORDS) {
@@ -148,7 +155,8 @@ static int split(char *text, char **words) {
     return count;
 }
 
-static const char *code_text(int code) {
+static const char *code_text(int code)
+{
     static char number[16];
     switch (code) {
     case HB_ESTALE:
@@ -165,12 +173,14 @@ static const char *code_text(int code) {
 
 /* The commands. Each writes what came of it into `result`. words[0] is the command. */
 
-static int configure(play *p) {
+static int configure(play *p)
+{
     return hb_core_configure(p->rig.core, p->has_policy ? p->policy : NULL, p->has_policy ? strlen(p->policy) : 0,
                              p->idle_ms, p->ping, NULL);
 }
 
-static void do_openfire(play *p, char **words, int count, char *result) {
+static void do_openfire(play *p, char **words, int count, char *result)
+{
     for (int i = 1; i < count; i++) {
         char *end = NULL;
         if (strncmp(words[i], "idle=", 5) == 0) {
@@ -187,7 +197,8 @@ static void do_openfire(play *p, char **words, int count, char *result) {
     strcpy(result, code_text(configure(p)));
 }
 
-static void do_policy(play *p, char **words, int count, char *result) {
+static void do_policy(play *p, char **words, int count, char *result)
+{
     (void)count;
     char before[sizeof p->policy];
     bool had = p->has_policy;
@@ -202,7 +213,8 @@ static void do_policy(play *p, char **words, int count, char *result) {
     strcpy(result, code_text(code));
 }
 
-static void do_open(play *p, char **words, int count, char *result) {
+static void do_open(play *p, char **words, int count, char *result)
+{
     if (p->session_count == MAX_SESSIONS) {
         p->broken = "too many sessions";
         return;
@@ -233,7 +245,8 @@ static void do_open(play *p, char **words, int count, char *result) {
     strcpy(result, code_text(code));
 }
 
-static void do_bound(play *p, char **words, int count, char *result) {
+static void do_bound(play *p, char **words, int count, char *result)
+{
     session *s = session_of(p, words[1]);
     bool anonymous = count > 3 && strcmp(words[3], "anonymous") == 0;
     if (s) {
@@ -241,7 +254,8 @@ static void do_bound(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_read(play *p, char **words, int count, char *result) {
+static void do_read(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *s = session_of(p, words[1]);
     if (s) {
@@ -250,7 +264,8 @@ static void do_read(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_available(play *p, char **words, int count, char *result) {
+static void do_available(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *s = session_of(p, words[1]);
     if (s) {
@@ -258,7 +273,8 @@ static void do_available(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_unavailable(play *p, char **words, int count, char *result) {
+static void do_unavailable(play *p, char **words, int count, char *result)
+{
     session *s = session_of(p, words[1]);
     bool server = count > 2 && strcmp(words[2], "(server)") == 0;
     const char *status = count > 2 && !server ? words[2] : NULL;
@@ -268,7 +284,8 @@ static void do_unavailable(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_idle(play *p, char **words, int count, char *result) {
+static void do_idle(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *s = session_of(p, words[1]);
     if (s) {
@@ -277,7 +294,8 @@ static void do_idle(play *p, char **words, int count, char *result) {
 }
 
 /* phone#2 is the id of the second ping of phone; anything else is taken as it is written. */
-static void do_pong(play *p, char **words, int count, char *result) {
+static void do_pong(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *s = session_of(p, words[1]);
     const char *id = words[2];
@@ -297,7 +315,8 @@ static void do_pong(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_detached(play *p, char **words, int count, char *result) {
+static void do_detached(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *s = session_of(p, words[1]);
     if (s) {
@@ -305,7 +324,8 @@ static void do_detached(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_resumed(play *p, char **words, int count, char *result) {
+static void do_resumed(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *from = session_of(p, words[1]);
     session *to = session_of(p, words[2]);
@@ -314,7 +334,8 @@ static void do_resumed(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_closed(play *p, char **words, int count, char *result) {
+static void do_closed(play *p, char **words, int count, char *result)
+{
     (void)count;
     session *s = session_of(p, words[1]);
     if (s) {
@@ -322,7 +343,8 @@ static void do_closed(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_begin(play *p, char **words, int count, char *result) {
+static void do_begin(play *p, char **words, int count, char *result)
+{
     session *s = session_of(p, words[1]);
     hb_verb verb = HB_NOTHING;
     for (unsigned v = HB_NOTHING; v <= HB_UNAVAILABLE; v++) {
@@ -352,7 +374,8 @@ static void do_begin(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_seen(play *p, char **words, int count, char *result) {
+static void do_seen(play *p, char **words, int count, char *result)
+{
     (void)count;
     hb_activity a;
     int code = hb_core_last_activity(p->rig.core, words[1], strlen(words[1]), &a);
@@ -370,7 +393,8 @@ static void do_seen(play *p, char **words, int count, char *result) {
     }
 }
 
-static void do_wall(play *p, char **words, int count, char *result) {
+static void do_wall(play *p, char **words, int count, char *result)
+{
     (void)count;
     int64_t jump_us;
     if (!parse_time(words[1], &jump_us)) {
@@ -381,7 +405,8 @@ static void do_wall(play *p, char **words, int count, char *result) {
     strcpy(result, "0");
 }
 
-static void do_stall(play *p, char **words, int count, char *result) {
+static void do_stall(play *p, char **words, int count, char *result)
+{
     (void)count;
     int64_t until_us;
     if (!parse_time(words[1], &until_us)) {
@@ -392,14 +417,16 @@ static void do_stall(play *p, char **words, int count, char *result) {
     strcpy(result, "0");
 }
 
-static void do_stop(play *p, char **words, int count, char *result) {
+static void do_stop(play *p, char **words, int count, char *result)
+{
     (void)words;
     (void)count;
     hb_core_stop(p->rig.core);
     strcpy(result, "0");
 }
 
-static void do_quiet(play *p, char **words, int count, char *result) {
+static void do_quiet(play *p, char **words, int count, char *result)
+{
     (void)p;
     (void)words;
     (void)count;
@@ -432,7 +459,8 @@ static const struct command {
 };
 
 /* "=> SECOND VERB NAME WHY": the core decides this at that tick. */
-static void expect_action(play *p, const char *text, char **words, int count) {
+static void expect_action(play *p, const char *text, char **words, int count)
+{
     int64_t at_us;
     if (count != 4 || !parse_time(words[0], &at_us)) {
         p->broken = "an action is written as: => SECOND VERB NAME WHY";
@@ -455,7 +483,8 @@ static void expect_action(play *p, const char *text, char **words, int count) {
 }
 
 /* "TIME COMMAND ... [=> RESULT]". */
-static void run_command(play *p, const char *text, char *copy) {
+static void run_command(play *p, const char *text, char *copy)
+{
     char *words[MAX_WORDS];
     char wanted[LINE_BYTES] = "0";
     char result[LINE_BYTES] = "";
@@ -509,7 +538,8 @@ static void run_command(play *p, const char *text, char *copy) {
     p->broken = "no such command";
 }
 
-static void run_line(play *p, char *text) {
+static void run_line(play *p, char *text)
+{
     text[strcspn(text, "\r\n")] = '\0';
     char copy[LINE_BYTES];
     text_print(copy, sizeof copy, "%s", text);
@@ -528,7 +558,8 @@ static void run_line(play *p, char *text) {
     }
 }
 
-static void print_diff(const play *p) {
+static void print_diff(const play *p)
+{
     for (int i = 0; i < p->line_count; i++) {
         bool near = false;
         for (int j = i - CONTEXT; j <= i + CONTEXT; j++) {
@@ -548,7 +579,8 @@ static void print_diff(const play *p) {
     }
 }
 
-static void play_file(const char *file, int64_t origin_us) {
+static void play_file(const char *file, int64_t origin_us)
+{
     play *p = calloc(1, sizeof *p);
     assert_non_null(p);
     p->file = file;
@@ -574,18 +606,21 @@ static void play_file(const char *file, int64_t origin_us) {
     assert_true(right);
 }
 
-static void test_file(void **state) {
+static void test_file(void **state)
+{
     for (size_t i = 0; i < sizeof origins_us / sizeof origins_us[0]; i++) {
         play_file(*state, origins_us[i]);
     }
 }
 
-static int by_name(const void *a, const void *b) {
+static int by_name(const void *a, const void *b)
+{
     return strcmp(((const struct CMUnitTest *)a)->name, ((const struct CMUnitTest *)b)->name);
 }
 
 /* The folder may be given as argument; without one the programs run at the root of the tree. */
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     static struct CMUnitTest tests[256];
     const char *folder = argc > 1 ? argv[1] : "tests/transcripts";
     size_t count = 0;
