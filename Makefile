@@ -45,7 +45,7 @@ AR := ar
 CLANG := clang
 CLANG_FORMAT := clang-format
 CLANG_TIDY := clang-tidy
-MVN := mvn -B --no-transfer-progress
+MVN := mvn -B --no-transfer-progress -Dmaven.wagon.http.retryHandler.count=3
 # Where jni.h is: the JDK that javac on the PATH belongs to. Left unexpanded until something needs it.
 JAVA_HOME = $(patsubst %/bin/javac,%,$(realpath $(shell command -v javac)))
 # ThreadSanitizer can not place its shadow memory where the kernel randomises too many address bits.
@@ -55,6 +55,9 @@ NO_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 # lib/libjansson.a (compiled with -fPIC) to use another one.
 JANSSON := $(shell native/deps/jansson --where)
 JANSSON_A := $(JANSSON)/lib/libjansson.a
+
+$(if $(VERSION),,$(error plugin.xml has no <version>))
+$(if $(JANSSON),,$(error native/deps/jansson does not say where jansson is))
 
 # --- Flags ------------------------------------------------------------------------------------------------------------
 
@@ -207,9 +210,9 @@ $(BUILD)/$(1)/tests/%.o: tests/c/%.c $(BUILD)/$(1)/flags | $(JANSSON_A)
 	@echo "  CC      $$< ($(1))"
 	$(Q)$(CC) $(COMMON) -Itests/c $(filter-out -Wstack-usage=%,$(WARNINGS_$(1))) $(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o)
+$(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o) $(BUILD)/units
 	@echo "  AR      $$@"
-	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$^
+	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
 
 $(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(BUILD)/$(1)/tests/support.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
@@ -218,7 +221,12 @@ $(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(BUILD)/$(1)/tests/sup
 endef
 $(foreach variant,$(VARIANTS),$(eval $(call variant-rules,$(variant))))
 
-$(LIBRARY): $(UNITS:%=$(BUILD)/native/%.o) native/exports.map $(JANSSON_A)
+# Changes when a unit comes or goes, so that what was linked of the old ones is linked again.
+$(BUILD)/units: FORCE
+	@mkdir -p $(@D)
+	@echo '$(UNITS)' | cmp -s - $@ || echo '$(UNITS)' >$@
+
+$(LIBRARY): $(UNITS:%=$(BUILD)/native/%.o) native/exports.map $(BUILD)/units $(JANSSON_A)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS_native) $(LDFLAGS_native) $(LIBRARY_LD) $(filter %.o,$^) $(LIBS) -o $@
 
@@ -272,7 +280,7 @@ lint-tidy: $(TIDY_SOURCES:%.c=$(BUILD)/lint/tidy/%.ok)
 lint-analyzer: $(UNITS:%=$(BUILD)/lint/analyzer/%.o)
 
 # clang-tidy counts what it suppressed in headers that are not ours on stderr: noise.
-$(BUILD)/lint/tidy/%.ok: %.c .clang-tidy Makefile $(filter %.h,$(C_SOURCES)) | $(JANSSON_A)
+$(BUILD)/lint/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy Makefile $(filter %.h,$(C_SOURCES)) | $(JANSSON_A)
 	@echo "  TIDY    $<"
 	@mkdir -p $(@D)
 	$(Q)$(CLANG_TIDY) --quiet $< -- $(COMMON) -Itests/c -Itests/fuzz $(INCLUDES_JNI) $(WARNINGS) 2>$@.log || \

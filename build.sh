@@ -4,6 +4,8 @@
 # calls make. Nothing else of the machine is touched.
 set -euo pipefail
 cd "$(dirname "$0")"
+# Where Debian keeps commands like nft, which is not on everybody's PATH.
+export PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
     cat <<'END'
@@ -30,7 +32,8 @@ need() {
     "$@" >/dev/null 2>&1 || missing+=("$package")
 }
 
-has() { command -v "$1" >/dev/null; }
+# A command on the PATH; what only the shell has built in does not count.
+has() { type -P "$1" >/dev/null; }
 
 # A C header or library that the compiler finds; without a compiler nothing is found.
 has_header() { has gcc && echo "#include <$1>" | gcc -fsyntax-only -xc -; }
@@ -59,7 +62,8 @@ fuzzer_package() {
     else
         version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
     fi
-    echo "libclang-rt-${version%%.*}-dev"
+    version=${version%%.*}
+    echo "libclang-rt-${version:-14}-dev"
 }
 
 find_missing() {
@@ -85,8 +89,8 @@ find_missing() {
     need clang-format has clang-format
     need clang-tidy has clang-tidy
     need shellcheck has shellcheck
-    need util-linux has unshare
-    need iproute2 has ip
+    # Clients that are stopped and links that are cut.
+    need procps has kill
     need nftables has nft
 }
 
