@@ -23,6 +23,7 @@ PLATFORM := linux-$(shell uname -m)
 LIBRARY := $(BUILD)/native/libheartbeat.so
 PLUGIN := $(BUILD)/heartbeat.jar
 CLASSES := java/target/plugin-heartbeat.jar
+DEMO := $(BUILD)/demo/lib/demo-1.jar
 GENERATED := $(BUILD)/generated
 PROPERTIES := $(GENERATED)/heartbeat-native.properties
 
@@ -32,7 +33,7 @@ TESTS := $(sort $(basename $(notdir $(wildcard tests/c/test_*.c))))
 FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
-SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all $(wildcard tests/demo/run)
+SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/demo/run
 
 FUZZ_SECONDS ?= 60
 # A hanging test is a failing test.
@@ -45,7 +46,7 @@ AR := ar
 CLANG := clang
 CLANG_FORMAT := clang-format
 CLANG_TIDY := clang-tidy
-MVN := mvn -B --no-transfer-progress -Dmaven.wagon.http.retryHandler.count=3
+MVN := mvn -B --no-transfer-progress -Dstyle.color=never -Dmaven.wagon.http.retryHandler.count=3
 # Where jni.h is: the JDK that javac on the PATH belongs to. Left unexpanded until something needs it.
 JAVA_HOME = $(patsubst %/bin/javac,%,$(realpath $(shell command -v javac)))
 # ThreadSanitizer can not place its shadow memory where the kernel randomises too many address bits.
@@ -114,7 +115,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server demo lint \
+.PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server demo demo-picture lint \
     lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
 
 ## all: the plugin
@@ -163,10 +164,13 @@ test-java: $(PROPERTIES)
 test-server: $(PLUGIN) | $(BUILD)/log
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
 
-## demo: a server, six clients and what becomes of them; ARGS=--stay keeps the server up
-demo: $(PLUGIN)
-	@test -x tests/demo/run || { echo "there is no demo yet (tests/demo/run)" >&2; exit 1; }
+## demo: two servers, five clients and what becomes of them; ARGS=--stay keeps the server up
+demo: $(PLUGIN) $(DEMO)
 	@tests/demo/run $(ARGS)
+
+## demo-picture: docs/demo.svg, from a run of the demo
+demo-picture: $(PLUGIN) $(DEMO)
+	@tests/demo/run --picture docs/demo.svg
 
 ## lint: clang-format, clang-tidy, gcc's analyzer, shellcheck; any finding is an error
 lint: lint-format lint-scripts lint-tidy lint-analyzer
@@ -235,7 +239,7 @@ $(LIBRARY): $(UNITS:%=$(BUILD)/native/%.o) native/exports.map $(BUILD)/units $(J
 
 # Runs every program of a variant, shows what each prints, and fails at the end if one of them failed.
 define run-tests
-	$(Q)failed=; for name in $(TESTS); do \
+	$(Q)test -n "$(TESTS)" || { echo "no tests in tests/c" >&2; exit 1; }; failed=; for name in $(TESTS); do \
 	    $(RUN_$(1)) timeout -k 10 $(TEST_TIMEOUT) $(BUILD)/$(1)/tests/$$name || { \
 	        echo "$$name ($(1)) failed with status $$?"; failed+=" $$name"; }; \
 	done; \
@@ -251,6 +255,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard native/*.[ch] native/include/*.h test
 
 # New inputs are collected in build/, the corpus of the repository is only read.
 define run-fuzzers
+	$(Q)test -n "$(FUZZERS)" || { echo "no fuzzers in tests/fuzz" >&2; exit 1; }
 	$(Q)mkdir -p $(BUILD)/log; failed=; for name in $(FUZZERS); do \
 	    mkdir -p $(BUILD)/fuzz/corpus/$$name; \
 	    corpus=tests/fuzz/corpus/$$name; test -d $$corpus || corpus=; \
@@ -318,14 +323,25 @@ $(CLASSES): $(JAVA_FILES) $(PROPERTIES) plugin.xml | $(BUILD)/log
 
 TOP_FILES := $(wildcard plugin.xml readme.html changelog.html LICENSE NOTICE)
 
-# Sorted, with one date: the same sources give the same jar. jansson's licence wants to go along.
+# Sorted, with one date: the same sources give the same jar.
 $(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES)
 	@echo "  JAR     $@"
 	$(Q)find $(STAGE) -mindepth 1 -maxdepth 1 ! -name native -exec rm -rf {} +
-	$(Q)mkdir -p $(STAGE)/lib $(STAGE)/licenses
+	$(Q)mkdir -p $(STAGE)/lib
 	$(Q)cp $(TOP_FILES) $(STAGE)/
 	$(Q)cp $(CLASSES) $(STAGE)/lib/
-	$(Q)cp $(JANSSON)/LICENSE $(STAGE)/licenses/jansson.txt
 	$(Q)cd $(STAGE) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >../plugin.files
 	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
 	$(Q)mv $(BUILD)/plugin.tmp $@
+
+# --- Demo -------------------------------------------------------------------------------------------------------------
+
+DEMO_FILES := $(shell find tests/pom.xml tests/openfire tests/java/pom.xml tests/java/src/main tests/demo -type f \
+    -not -path '*/target/*' -not -name run 2>/dev/null)
+
+# Openfire itself and the suite's servers and clients come along.
+$(DEMO): $(DEMO_FILES) | $(BUILD)/log
+	@echo "  MAVEN   $@"
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,demo -am -Dmaven.test.skip=true package >$(BUILD)/log/maven-demo.log 2>&1 || \
+	    { tail -n 60 $(BUILD)/log/maven-demo.log >&2; exit 1; }
+	@touch $@

@@ -2,8 +2,9 @@
  * clock.h - the core's clock: ticks of one second that only count while somebody ticks, and their wall time.
  *
  * A tick that comes up to HB_CLOCK_EARLY_US early or HB_CLOCK_LATE_US late is on time, and moves the clock by one. One
- * that comes later ends a stall: it too moves the clock by one, and what was slept is remembered. So no deadline moves by
- * a stall, and times of before and after it still translate. Nothing here reads a clock; times are told by the caller.
+ * that comes later ends a stall: it too moves the clock by one, and what was slept is remembered. So no deadline moves
+ * by a stall, and times of before and after it still translate. Nothing here reads a clock; times are told by the
+ * caller.
  *
  * Time     See heartbeat.h for units.
  * Threads  The caller locks.

@@ -272,6 +272,9 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
 {
     hb_session before = hb_page_of(core, slot)->session[hb_index_of(slot)];
     hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+
+    if (!hb_page_of(core, slot)->jid[hb_index_of(slot)])
+        event = HB_EV_CLOSED; /* nobody has logged in: there is nothing to resume */
     hb_step step = hb_slot_apply(core, slot, event);
     bool over = step.next.phase == HB_FREE || step.next.phase == HB_CLOSED;
 

@@ -341,7 +341,9 @@ int hb_policy_parse(const char *json, size_t length, const hb_policy *defaults, 
     }
     json_t *root = json_loadb(json, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &syntax);
     if (!root) {
-        if (json_error_code(&syntax) == json_error_out_of_memory)
+        /* Out of memory at its very first step, jansson leaves the error empty. */
+        enum json_error_code why = json_error_code(&syntax);
+        if (why == json_error_out_of_memory || why == json_error_unknown)
             return HB_ENOMEM;
         /* Jansson counts what it has read, so the offending byte is the last of it. */
         size_t at = syntax.position > 0 ? (size_t)syntax.position - 1 : 0;

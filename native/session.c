@@ -17,12 +17,25 @@ static bool last_ping(hb_session session, const hb_policy *policy)
     return session.pings > policy->retries;
 }
 
+/* Is there nothing to wait for any more? A byte came since, which no event tells of, or pings do not count any more. */
+static bool waits_in_vain(hb_session session, hb_moment moment, const hb_policy *policy)
+{
+    if (session.phase != HB_PINGED && session.phase != HB_PINGING)
+        return false;
+    return moment.read >= session.since || !policy->idle || !policy->ping;
+}
+
 /*
  * Pings may come a tick early, disconnects never: a byte of tick r may have come at its end, so one more tick must
  * pass. So a session is gone at most one tick after idle + (retries + 1) * ack_timeout, and never before.
  */
 uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *policy)
 {
+    if (waits_in_vain(session, moment, policy)) {
+        if (!policy->idle || !policy->ping)
+            return later(moment.now, 1); /* the next look forgets the ping */
+        session.phase = HB_ALIVE;
+    }
     switch ((hb_phase)session.phase) {
     case HB_FREE:
     case HB_DETACHED:
@@ -96,8 +109,7 @@ static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
 {
     hb_session *next = &step->next;
 
-    bool waits = next->phase == HB_PINGED || next->phase == HB_PINGING;
-    if (waits && (moment.read >= next->since || !policy->idle || !policy->ping))
+    if (waits_in_vain(*next, moment, policy))
         enter(next, HB_ALIVE, moment.now);
     if (next->phase == HB_CLOSING && !(next->flags & HB_S_BEGUN) && spoke_since(*next, moment))
         enter(next, HB_ALIVE, moment.now);

@@ -41,6 +41,15 @@ static json_t *text_json(const char *text, size_t length)
     return json;
 }
 
+/* Sets a key of an object that is being built. If that fails, or either is NULL, there is no object any more. */
+static json_t *with(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *duration_json(uint32_t seconds)
 {
     char text[HB_DURATION_TEXT];
@@ -64,15 +73,9 @@ static json_t *phases_json(const hb_core *core)
 
     for (int phase = HB_CONNECTED; phase <= HB_CLOSED; phase++) {
         total += core->phases[phase];
-        if (json_object_set_new(json, hb_phase_name((hb_phase)phase), json_integer(core->phases[phase])) < 0)
-            goto failed;
+        json = with(json, hb_phase_name((hb_phase)phase), json_integer(core->phases[phase]));
     }
-    if (json_object_set_new(json, "total", json_integer(total)) < 0)
-        goto failed;
-    return json;
-failed:
-    json_decref(json);
-    return NULL;
+    return with(json, "total", json_integer(total));
 }
 
 static json_t *counts_json(const hb_core *core)
@@ -112,11 +115,12 @@ static json_t *session_json(const hb_core *core, size_t page_at, size_t i)
         session.phase = HB_ALIVE;
         session.pings = 0;
     }
-    return json_pack("{s:o*, s:s, s:b, s:I, s:i, s:o, s:s}", "jid", jid ? text_json(jid->text, jid->length) : NULL,
-                     "state", hb_phase_name((hb_phase)session.phase), "available",
-                     (session.flags & HB_S_AVAILABLE) != 0, "silent_s", (json_int_t)(core->clock.tick - read), "pings",
-                     (int)session.pings, "rtt_us", page->answered_us[i] ? json_integer(page->rtt_us[i]) : json_null(),
-                     "why", hb_reason_name((hb_reason)session.why));
+    json_t *json =
+        json_pack("{s:s, s:b, s:I, s:i, s:o, s:s}", "state", hb_phase_name((hb_phase)session.phase), "available",
+                  (session.flags & HB_S_AVAILABLE) != 0, "silent_s", (json_int_t)(core->clock.tick - read), "pings",
+                  (int)session.pings, "rtt_us", page->answered_us[i] ? json_integer(page->rtt_us[i]) : json_null(),
+                  "why", hb_reason_name((hb_reason)session.why));
+    return jid ? with(json, "jid", text_json(jid->text, jid->length)) : json;
 }
 
 static int add_sessions(hb_core *core, json_t *list)
@@ -174,18 +178,16 @@ int hb_core_status(hb_core *core, bool detail, char **json, size_t *length)
 {
     pthread_mutex_lock(&core->lock);
     json_t *document = summary_json(core);
-    json_t *decisions = detail && document ? decisions_json(core) : NULL;
+    json_t *decisions = detail ? decisions_json(core) : NULL;
     pthread_mutex_unlock(&core->lock);
 
-    if (detail && document) {
+    if (detail) {
         json_t *list = json_array();
-        bool complete = list && add_sessions(core, list) == 0;
-        complete = json_object_set_new(document, "list", list) == 0 && complete;
-        complete = json_object_set_new(document, "decisions", decisions) == 0 && complete;
-        if (!complete) {
-            json_decref(document);
-            return HB_ENOMEM;
+        if (list && add_sessions(core, list) < 0) {
+            json_decref(list);
+            list = NULL;
         }
+        document = with(with(document, "list", list), "decisions", decisions);
     }
     return print(document, json, length);
 }
@@ -200,10 +202,11 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
     pthread_mutex_unlock(&core->lock);
     if (found <= 0)
         return found;
-    json_t *document = json_pack("{s:o, s:I, s:I, s:b, s:s, s:o*}", "user", text_json(user, length), "seen_ms",
+    json_t *document = json_pack("{s:o, s:I, s:I, s:b, s:s}", "user", text_json(user, length), "seen_ms",
                                  (json_int_t)activity.seen_ms, "ago_ms", (json_int_t)(wall_ms - activity.seen_ms),
-                                 "online", (int)activity.online, "why", hb_reason_name(activity.why), "status",
-                                 activity.length ? text_json(activity.status, activity.length) : NULL);
+                                 "online", (int)activity.online, "why", hb_reason_name(activity.why));
+    if (activity.length)
+        document = with(document, "status", text_json(activity.status, activity.length));
     int code = print(document, json, json_length);
     return code < 0 ? code : 1;
 }
