@@ -1,0 +1,78 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Everything that runs while the plugin is on. */
+final class Heartbeat implements AutoCloseable {
+    private static final Logger Log = LoggerFactory.getLogger(Heartbeat.class);
+
+    private final NativeCore core;
+    private final Actions actions;
+    private final Ticker ticker;
+    private final OpenfireEvents events;
+    private final Adapter adapter;
+    private final PolicyProperty policy;
+
+    private Heartbeat(NativeCore core, Clock clock) {
+        this.core = core;
+        Sessions sessions = new Sessions(core, clock);
+        policy = new PolicyProperty(core);
+        policy.apply();
+        actions = new Actions(core, clock, sessions);
+        adapter = Adapters.create(sessions);
+        events = new OpenfireEvents(core, sessions, policy);
+        ticker = new Ticker(core, clock, actions, () -> {
+            adapter.look();
+            sessions.look();
+        });
+    }
+
+    static Heartbeat start(NativeLibrary library) {
+        Clock clock = new Clock();
+        NativeCore core = new NativeCore(clock.nowUs(), System.currentTimeMillis());
+        Heartbeat heartbeat = null;
+        try {
+            heartbeat = new Heartbeat(core, clock);
+            heartbeat.open();
+        } catch (Throwable e) {
+            if (heartbeat != null) {
+                heartbeat.close();
+            } else {
+                core.close();
+            }
+            throw e;
+        }
+        Log.info("Heartbeat " + library.version() + " is on: native core for " + library.platform() + " from "
+                + library.file() + ", policy " + heartbeat.policy.inForce());
+        return heartbeat;
+    }
+
+    NativeCore core() {
+        return core;
+    }
+
+    private void open() {
+        // Events first: of what the adapter finds afterwards, none is missed.
+        events.register();
+        ticker.start();
+    }
+
+    /** Gives back first, then ends: no step keeps another from being done. */
+    @Override
+    public void close() {
+        step(adapter::detach);
+        step(events::unregister);
+        step(ticker::close);
+        step(actions::close);
+        step(core::close);
+    }
+
+    private static void step(Runnable step) {
+        try {
+            step.run();
+        } catch (RuntimeException | LinkageError e) {
+            Log.error("Heartbeat could not be ended completely", e);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * The native core, and the only class with native methods. It translates; {@code native/include/heartbeat.h} says what
+ * each call means.
+ *
+ * <p>Times: {@code Us} is monotonic microseconds of {@link Clock}, {@code Ms} is wall time in milliseconds since 1970.
+ *
+ * <p>Threads: every method may be called from any thread; {@link #advance} from one at a time. {@link #close()} refuses
+ * new calls, waits for those under way, then frees. A call after that does nothing and returns {@link #CLOSED}, {@code
+ * null} or an empty order.
+ */
+final class NativeCore implements AutoCloseable {
+    /** Codes of the core that callers look at; the others are only logged. */
+    static final int FULL = -3;
+
+    /** The session is over: nothing was changed. */
+    static final int STALE = -4;
+
+    /** This object was closed before the call. */
+    static final int CLOSED = -100;
+
+    /** Verbs of actions and orders ({@code HB_VERBS}). */
+    static final int NOTHING = 0;
+
+    static final int PING = 1;
+    static final int DISCONNECT = 2;
+    static final int CLOSE = 3;
+    static final int CUT = 4;
+    static final int ABORT = 5;
+    static final int UNAVAILABLE = 6;
+
+    /** Fact for {@link #begin}: the session can be resumed (XEP-0198). */
+    static final int FACT_RESUMABLE = 1;
+
+    /** Bytes of one action: token (long), verb (int), reason (int), in native byte order. */
+    static final int ACTION_BYTES = 16;
+
+    private static final int PAGE_CELLS = 4096;
+    private static final int CELL_BYTES = 4;
+
+    private final ReadWriteLock gate = new ReentrantReadWriteLock();
+    private final Lock call = gate.readLock();
+    private volatile ByteBuffer[] pages = new ByteBuffer[0];
+    private long handle;
+
+    /** The last word of the core before a deed. */
+    static final class Order {
+        static final Order NONE = new Order(NOTHING, "");
+
+        /** What to do: {@link #NOTHING}, {@link #PING}, {@link #CLOSE}, ... */
+        final int verb;
+
+        /** The id of the ping, or the full JID that is to be told unavailable. */
+        final String text;
+
+        Order(int verb, String text) {
+            this.verb = verb;
+            this.text = text;
+        }
+    }
+
+    /** The policy was refused; the message says where and why. Created by the native side. */
+    static final class PolicyException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        PolicyException(String message) {
+            super(message);
+        }
+    }
+
+    /** Creates a core. The library must have been loaded ({@link NativeLibrary}). */
+    NativeCore(long nowUs, long wallMs) {
+        handle = create0(nowUs, wallMs);
+    }
+
+    /** The version of the loaded library. */
+    static String version() {
+        return version0();
+    }
+
+    /**
+     * Takes a policy. {@code json} may be null: then all of it follows from Openfire's own settings.
+     *
+     * @param idleMs {@code xmpp.client.idle}, milliseconds; 0 or less: never
+     * @param ping {@code xmpp.client.idle.ping}
+     * @throws PolicyException if the text is refused; the policy in force stays in force
+     */
+    void configure(String json, long idleMs, boolean ping) throws PolicyException {
+        call.lock();
+        try {
+            if (handle != 0) {
+                configure0(handle, utf8(json), idleMs, ping);
+            }
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** A connection was opened. Returns its token, or a negative code. */
+    long open(long openedUs, long readUs) {
+        call.lock();
+        try {
+            if (handle == 0) {
+                return CLOSED;
+            }
+            long token = open0(handle, openedUs, readUs);
+            while (token == FULL) {
+                addPage();
+                token = open0(handle, openedUs, readUs);
+            }
+            return token;
+        } finally {
+            call.unlock();
+        }
+    }
+
+    private synchronized void addPage() {
+        ByteBuffer page = ByteBuffer.allocateDirect(PAGE_CELLS * CELL_BYTES).order(ByteOrder.nativeOrder());
+        // The page is published before the core can hand out a slot in it.
+        List<ByteBuffer> grown = new ArrayList<>(pages.length + 1);
+        for (ByteBuffer known : pages) {
+            grown.add(known);
+        }
+        grown.add(page);
+        pages = grown.toArray(new ByteBuffer[0]);
+        int code = addPage0(handle, page);
+        if (code < 0) {
+            throw new IllegalStateException("the core refused a page of cells: " + code);
+        }
+    }
+
+    /** The page that holds the cell of this token; the cell is the int at {@link #cellOffset}. */
+    ByteBuffer cellPage(long token) {
+        return pages[(int) token / PAGE_CELLS];
+    }
+
+    static int cellOffset(long token) {
+        return (int) token % PAGE_CELLS * CELL_BYTES;
+    }
+
+    /** The connection has logged in as this full JID. */
+    int bound(long token, String fullJid, boolean anonymous) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : bound0(handle, token, utf8(fullJid), anonymous);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    int available(long token) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : available0(handle, token);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /**
+     * The session's presence became unavailable.
+     *
+     * @param status the status text, or null
+     * @param closed its connection is closed already ({@code Connection.isClosed()}): the server said it, not the client
+     */
+    int unavailable(long token, String status, boolean closed) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : unavailable0(handle, token, utf8(status), closed);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Openfire's idle timer found the session silent. True: Openfire shall leave it alone. */
+    boolean idle(long token, long nowUs) {
+        call.lock();
+        try {
+            return handle != 0 && idle0(handle, token, nowUs) == 1;
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** An IQ result or error with this id came from the session. True: it answers a ping of ours. */
+    boolean pong(long token, String id, long nowUs) {
+        call.lock();
+        try {
+            return handle != 0 && pong0(handle, token, utf8(id), nowUs) == 1;
+        } finally {
+            call.unlock();
+        }
+    }
+
+    int detached(long token) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : detached0(handle, token);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** The detached session {@code from} goes on over the connection {@code to}. */
+    int resumed(long from, long to) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : resumed0(handle, from, to);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    int closed(long token) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : closed0(handle, token);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /**
+     * Moves the clock and fills {@code actions} (direct, native byte order) from its beginning.
+     *
+     * @return tick &lt;&lt; 32 | number of actions; if that fills the buffer, call again with the same times; negative:
+     *     a code
+     */
+    long advance(long nowUs, long wallMs, ByteBuffer actions) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : advance0(handle, nowUs, wallMs, actions);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Asks for the last word before an action is carried out. */
+    Order begin(long token, int verb, int facts, long nowUs) {
+        byte[] answer;
+        call.lock();
+        try {
+            answer = handle == 0 ? null : begin0(handle, token, verb, facts, nowUs);
+        } finally {
+            call.unlock();
+        }
+        if (answer == null) {
+            return Order.NONE;
+        }
+        return new Order(answer[0], new String(answer, 1, answer.length - 1, StandardCharsets.UTF_8));
+    }
+
+    /** From now on nobody is pinged, closed or told. */
+    void stop() {
+        call.lock();
+        try {
+            if (handle != 0) {
+                stop0(handle);
+            }
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** The state as JSON, or null when closed. */
+    String status(boolean detail) {
+        byte[] json;
+        call.lock();
+        try {
+            json = handle == 0 ? null : status0(handle, detail);
+        } finally {
+            call.unlock();
+        }
+        return json == null ? null : new String(json, StandardCharsets.UTF_8);
+    }
+
+    /** The last activity of a user as JSON, or null when unknown. */
+    String lastActivity(String user) {
+        byte[] json;
+        call.lock();
+        try {
+            json = handle == 0 ? null : lastActivity0(handle, utf8(user));
+        } finally {
+            call.unlock();
+        }
+        return json == null ? null : new String(json, StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public void close() {
+        Lock all = gate.writeLock();
+        all.lock();
+        try {
+            if (handle != 0) {
+                free0(handle);
+                handle = 0;
+            }
+        } finally {
+            all.unlock();
+        }
+    }
+
+    private static byte[] utf8(String text) {
+        return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static native String version0();
+
+    private static native long create0(long nowUs, long wallMs);
+
+    private static native void free0(long handle);
+
+    private static native void configure0(long handle, byte[] json, long idleMs, boolean ping) throws PolicyException;
+
+    private static native int addPage0(long handle, ByteBuffer page);
+
+    private static native long open0(long handle, long openedUs, long readUs);
+
+    private static native int bound0(long handle, long token, byte[] jid, boolean anonymous);
+
+    private static native int available0(long handle, long token);
+
+    private static native int unavailable0(long handle, long token, byte[] status, boolean closed);
+
+    private static native int idle0(long handle, long token, long nowUs);
+
+    private static native int pong0(long handle, long token, byte[] id, long nowUs);
+
+    private static native int detached0(long handle, long token);
+
+    private static native int resumed0(long handle, long from, long to);
+
+    private static native int closed0(long handle, long token);
+
+    private static native long advance0(long handle, long nowUs, long wallMs, ByteBuffer actions);
+
+    private static native byte[] begin0(long handle, long token, int verb, int facts, long nowUs);
+
+    private static native void stop0(long handle);
+
+    private static native byte[] status0(long handle, boolean detail);
+
+    private static native byte[] lastActivity0(long handle, byte[] user);
+}

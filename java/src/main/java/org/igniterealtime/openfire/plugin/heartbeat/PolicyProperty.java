@@ -1,0 +1,111 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jivesoftware.util.JiveGlobals;
+import org.jivesoftware.util.PropertyEventListener;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Hands the policy to the core, now and whenever a property that it follows from is changed. */
+final class PolicyProperty implements PropertyEventListener {
+    private static final Logger Log = LoggerFactory.getLogger(PolicyProperty.class);
+
+    private static final String POLICY = "plugin.heartbeat.policy";
+    private static final String IDLE = "xmpp.client.idle";
+    private static final String PING = "xmpp.client.idle.ping";
+    private static final Set<String> ALL = new HashSet<>(Arrays.asList(POLICY, IDLE, PING));
+
+    /** Openfire's own defaults. */
+    private static final long DEFAULT_IDLE_MS = TimeUnit.MINUTES.toMillis(6);
+
+    private static final boolean DEFAULT_PING = true;
+
+    private final NativeCore core;
+
+    /** The last text that was taken; null: all of it follows from Openfire's settings. */
+    private String accepted;
+
+    private String refused;
+
+    PolicyProperty(NativeCore core) {
+        this.core = core;
+    }
+
+    private void changed(String property) {
+        if (ALL.contains(property)) {
+            apply();
+            Log.info("Policy in force: {}", inForce());
+        }
+    }
+
+    /** The policy as the core tells it. */
+    String inForce() {
+        String status = core.status(false);
+        if (status == null) {
+            return "none";
+        }
+        String key = "\"policy\":";
+        int from = status.indexOf(key);
+        int to = status.indexOf('}', from);
+        return from < 0 || to < 0 ? "unknown" : status.substring(from + key.length(), to + 1);
+    }
+
+    synchronized void apply() {
+        String text = JiveGlobals.getProperty(POLICY);
+        if (text != null && text.trim().isEmpty()) {
+            text = null;
+        }
+        try {
+            configure(text);
+            accepted = text;
+            refused = null;
+        } catch (NativeCore.PolicyException e) {
+            if (!Objects.equals(text, refused)) {
+                Log.error("Property {} is refused, the policy in force stays: {}", POLICY, e.getMessage());
+                refused = text;
+            }
+            applyAccepted();
+        }
+    }
+
+    /** What follows from Openfire's settings follows them, even while a bad policy waits to be corrected. */
+    private void applyAccepted() {
+        try {
+            configure(accepted);
+        } catch (NativeCore.PolicyException e) {
+            Log.error("The policy in force does not go with {}, nothing is changed: {}", IDLE, e.getMessage());
+        }
+    }
+
+    private void configure(String text) throws NativeCore.PolicyException {
+        core.configure(
+                text,
+                JiveGlobals.getLongProperty(IDLE, DEFAULT_IDLE_MS),
+                JiveGlobals.getBooleanProperty(PING, DEFAULT_PING));
+    }
+
+    @Override
+    public void propertySet(String property, Map<String, Object> params) {
+        changed(property);
+    }
+
+    @Override
+    public void propertyDeleted(String property, Map<String, Object> params) {
+        changed(property);
+    }
+
+    @Override
+    public void xmlPropertySet(String property, Map<String, Object> params) {
+        // Not kept in the configuration file.
+    }
+
+    @Override
+    public void xmlPropertyDeleted(String property, Map<String, Object> params) {
+        // Not kept in the configuration file.
+    }
+}

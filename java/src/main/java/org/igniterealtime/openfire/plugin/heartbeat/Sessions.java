@@ -1,0 +1,425 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jivesoftware.openfire.Connection;
+import org.jivesoftware.openfire.RoutingTable;
+import org.jivesoftware.openfire.SessionManager;
+import org.jivesoftware.openfire.XMPPServer;
+import org.jivesoftware.openfire.session.ClientSession;
+import org.jivesoftware.openfire.session.LocalClientSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.xmpp.packet.JID;
+
+/**
+ * Which connection is which session, and the way of their events into the core. It decides nothing: what it forwards
+ * twice or too late, the core drops.
+ *
+ * <p>A connection has one token as long as it lives. A session that can be resumed (XEP-0198) outlives it: it is kept
+ * with the token of its last connection until it goes on over another one or is over.
+ *
+ * <p>Threads: any. Events of one connection are ordered by the monitor of its {@link Watched}; nothing of Openfire that
+ * takes locks is called inside.
+ */
+public final class Sessions {
+    private static final Logger Log = LoggerFactory.getLogger(Sessions.class);
+
+    /** How long a closed session is kept that nothing more is heard of. The core has given it up long before. */
+    private static final int LEAVING_LOOKS = 30;
+
+    private static final long CATCH_UP_NS = TimeUnit.SECONDS.toNanos(1);
+
+    private final NativeCore core;
+    private final Clock clock;
+    private final Map<Long, Watched> byToken = new ConcurrentHashMap<>();
+    private final Map<Connection, Watched> byConnection = new ConcurrentHashMap<>();
+    private final Map<LocalClientSession, Watched> bySession = new ConcurrentHashMap<>();
+    private final Map<LocalClientSession, Watched> detached = new ConcurrentHashMap<>();
+
+    /** Closed, and the core may wait to hear that their contacts were told: the closing thread may be slower than we. */
+    private final Map<LocalClientSession, Watched> leaving = new ConcurrentHashMap<>();
+
+    private final RateLimit faults = new RateLimit();
+    private final Object moving = new Object();
+    private volatile long caughtUp = System.nanoTime() - CATCH_UP_NS;
+
+    Sessions(NativeCore core, Clock clock) {
+        this.core = core;
+        this.clock = clock;
+    }
+
+    public Clock clock() {
+        return clock;
+    }
+
+    /**
+     * A connection was opened, and last read from at {@code readUs}. Returns null if the core can not take it: Openfire's
+     * own handling stays in charge of it then.
+     */
+    public Watched opened(Transport transport, long openedUs, long readUs) {
+        long token = core.open(openedUs, readUs);
+        if (token < 0) {
+            if (token != NativeCore.CLOSED && faults.allows()) {
+                Log.error("A connection can not be watched, Openfire's own idle handling has it: code {}", token);
+            }
+            return null;
+        }
+        Watched watched = new Watched(token, transport, clock, core.cellPage(token));
+        byToken.put(token, watched);
+        return watched;
+    }
+
+    /** Openfire has made its object for the connection. Sessions are found by it from now on. */
+    public void connected(Watched watched) {
+        Connection connection = watched.transport.connection();
+        if (connection == null) {
+            return;
+        }
+        synchronized (watched) {
+            if (!watched.ended) {
+                watched.connection = connection;
+                byConnection.put(connection, watched);
+            }
+        }
+    }
+
+    /** Openfire's idle timer found the connection silent. True: Openfire shall leave it alone. */
+    public boolean idle(Watched watched) {
+        return core.idle(watched.token, clock.nowUs());
+    }
+
+    /** The connection is closed, Openfire is about to hear of it. */
+    public void closing(Watched watched) {
+        if (watched.session == null && !detached.isEmpty()) {
+            // A session may have been resumed on it since the last look: then it is that session's connection that ends.
+            findResumed();
+        }
+    }
+
+    /** The connection is closed, and Openfire has done what it does then. */
+    public void ended(Watched watched) {
+        synchronized (watched) {
+            if (watched.ended) {
+                return;
+            }
+            disconnected(watched);
+            LocalClientSession session = watched.session;
+            if (session != null && resumable(session) && bySession.get(session) == watched) {
+                detached.put(session, watched);
+                core.detached(watched.token);
+            } else {
+                close(session, watched);
+            }
+        }
+    }
+
+    /** A session has logged in with a resource. */
+    void bound(LocalClientSession session) {
+        Watched watched = find(session);
+        if (watched != null) {
+            bind(session, watched);
+        }
+    }
+
+    void available(LocalClientSession session) {
+        Watched watched = bySession.get(session);
+        if (watched != null) {
+            synchronized (watched) {
+                core.available(watched.token);
+            }
+        }
+    }
+
+    void unavailable(LocalClientSession session, String status) {
+        Watched watched = bySession.get(session);
+        if (watched != null) {
+            // Openfire says it itself for a connection that is closed: that is no logout.
+            Connection connection = connectionOf(session);
+            boolean closed = connection == null || connection.isClosed();
+            synchronized (watched) {
+                core.unavailable(watched.token, status, closed);
+                if (leaving.containsKey(session)) {
+                    left(session, watched);
+                }
+            }
+        }
+    }
+
+    /** Openfire has removed the session. That of a session without a connection is the only end that we hear of. */
+    void destroyed(LocalClientSession session) {
+        Watched watched = detached.get(session);
+        if (watched != null) {
+            over(session, watched);
+        }
+    }
+
+    /** An IQ result or error came from the session. */
+    void pong(LocalClientSession session, String id) {
+        Watched watched = bySession.get(session);
+        if (watched != null && core.pong(watched.token, id, clock.nowUs())) {
+            Log.debug("{} answered ping {}", session.getAddress(), id);
+        }
+    }
+
+    Watched byToken(long token) {
+        return byToken.get(token);
+    }
+
+    /** Whether the watched session is the one that its connection belongs to now, and can be resumed. */
+    boolean resumable(Watched watched) {
+        LocalClientSession session = sessionOn(watched);
+        return session != null && resumable(session);
+    }
+
+    /** The session of the connection, or null if there is none or it went on over another connection. */
+    LocalClientSession sessionOn(Watched watched) {
+        LocalClientSession session = watched.session;
+        return session != null && connectionOf(session) == watched.connection ? session : null;
+    }
+
+    /**
+     * Forwards what was missed: sessions that were open before we came, and any event that got lost. Looks through all
+     * sessions, so not more than once a second.
+     */
+    public void catchUp() {
+        long now = System.nanoTime();
+        if (now - caughtUp < CATCH_UP_NS) {
+            return;
+        }
+        caughtUp = now;
+        adoptAll();
+    }
+
+    /** As {@link #catchUp}, and at once: connections have just been found. */
+    public void adoptAll() {
+        XMPPServer server = XMPPServer.getInstance();
+        SessionManager manager = server == null ? null : server.getSessionManager();
+        if (manager == null) {
+            return;
+        }
+        for (ClientSession candidate : manager.getSessions()) {
+            if (candidate instanceof LocalClientSession) {
+                adopt((LocalClientSession) candidate);
+            }
+        }
+    }
+
+    /** Looks at what no event tells of: sessions that were resumed, that never can be any more, that are quite gone. */
+    void look() {
+        leaving.forEach((session, watched) -> {
+            if (--watched.looks < 0) {
+                left(session, watched);
+            }
+        });
+        if (detached.isEmpty()) {
+            return;
+        }
+        findResumed();
+        XMPPServer server = XMPPServer.getInstance();
+        RoutingTable routes = server == null ? null : server.getRoutingTable();
+        if (routes == null) {
+            return;
+        }
+        detached.forEach((session, watched) -> {
+            // A session is resumed by its route: replaced by another session with its address, it is over.
+            if (routes.getClientRoute(session.getAddress()) != session) {
+                over(session, watched);
+            }
+        });
+    }
+
+    private void findResumed() {
+        detached.forEach((session, watched) -> {
+            Watched now = find(session);
+            if (now != null && now != watched) {
+                moved(session, watched, now);
+            }
+        });
+    }
+
+    private void adopt(LocalClientSession session) {
+        Watched known = bySession.get(session);
+        if (session.isDetached()) {
+            if (known == null) {
+                adoptDetached(session);
+            }
+            return;
+        }
+        Watched watched = find(session);
+        if (watched == null || watched == known) {
+            return;
+        }
+        bind(session, watched);
+        tellAvailable(session, watched);
+    }
+
+    /** Openfire keeps a session for a client that may come back: it must be known when that happens. */
+    @SuppressWarnings("JavaUtilDate") // Openfire's own
+    private void adoptDetached(LocalClientSession session) {
+        long seen = clock.earlierUs(session.getLastActiveDate().getTime());
+        Watched watched = opened(new Gone(session), seen, seen);
+        if (watched == null) {
+            return;
+        }
+        synchronized (watched) {
+            watched.ended = true;
+            watched.session = session;
+            if (bySession.putIfAbsent(session, watched) != null) {
+                byToken.remove(watched.token);
+                core.closed(watched.token);
+                return;
+            }
+            tellBound(session, watched);
+        }
+        tellAvailable(session, watched);
+        synchronized (watched) {
+            detached.put(session, watched);
+            core.detached(watched.token);
+        }
+    }
+
+    private void bind(LocalClientSession session, Watched watched) {
+        Watched before = bySession.get(session);
+        if (before != null && before != watched) {
+            moved(session, before, watched);
+            return;
+        }
+        JID address = session.getAddress();
+        if (address.getNode() == null || address.getResource() == null) {
+            return;
+        }
+        synchronized (watched) {
+            if (!watched.ended) {
+                watched.session = session;
+                bySession.put(session, watched);
+                tellBound(session, watched);
+            }
+        }
+    }
+
+    private void tellBound(LocalClientSession session, Watched watched) {
+        int code = core.bound(watched.token, session.getAddress().toString(), session.isAnonymousUser());
+        if (code < 0 && code != NativeCore.STALE && code != NativeCore.CLOSED && faults.allows()) {
+            Log.error("The core did not take the login of {}: code {}", session.getAddress(), code);
+        }
+    }
+
+    private void tellAvailable(LocalClientSession session, Watched watched) {
+        synchronized (watched) {
+            // Read inside: an unavailable that comes after it waits for the monitor, and is forwarded after it.
+            if (session.getPresence().isAvailable()) {
+                core.available(watched.token);
+            }
+        }
+    }
+
+    /** The session goes on over another connection. */
+    private void moved(LocalClientSession session, Watched from, Watched to) {
+        synchronized (moving) {
+            if (bySession.get(session) != from) {
+                return;
+            }
+            synchronized (from) {
+                if (!from.ended) {
+                    disconnected(from);
+                    core.detached(from.token);
+                }
+                detached.put(session, from);
+            }
+            synchronized (to) {
+                if (to.ended) {
+                    return;
+                }
+                to.session = session;
+                bySession.put(session, to);
+                core.resumed(from.token, to.token);
+            }
+            detached.remove(session, from);
+            byToken.remove(from.token);
+            Log.debug("{} was resumed", session.getAddress());
+        }
+    }
+
+    private void over(LocalClientSession session, Watched watched) {
+        synchronized (moving) {
+            if (!detached.remove(session, watched)) {
+                return;
+            }
+            synchronized (watched) {
+                close(session, watched);
+            }
+        }
+    }
+
+    private void close(LocalClientSession session, Watched watched) {
+        byToken.remove(watched.token);
+        core.closed(watched.token);
+        if (session != null && bySession.get(session) == watched) {
+            watched.looks = LEAVING_LOOKS;
+            leaving.put(session, watched);
+        }
+    }
+
+    private void left(LocalClientSession session, Watched watched) {
+        leaving.remove(session, watched);
+        bySession.remove(session, watched);
+    }
+
+    private void disconnected(Watched watched) {
+        watched.ended = true;
+        Connection connection = watched.connection;
+        if (connection != null) {
+            byConnection.remove(connection, watched);
+        }
+    }
+
+    private Watched find(LocalClientSession session) {
+        Connection connection = connectionOf(session);
+        return connection == null ? null : byConnection.get(connection);
+    }
+
+    private static Connection connectionOf(LocalClientSession session) {
+        // Asked for the connection of a detached session, Openfire logs an error.
+        return session.isDetached() ? null : session.getConnection();
+    }
+
+    private static boolean resumable(LocalClientSession session) {
+        return session.getStreamManager().getResume();
+    }
+
+    /** The connection of a session that had none when it was found. */
+    private static final class Gone implements Transport {
+        private final LocalClientSession session;
+
+        Gone(LocalClientSession session) {
+            this.session = session;
+        }
+
+        @Override
+        public Connection connection() {
+            return null;
+        }
+
+        @Override
+        public void close(String farewell) {
+            // Nothing to close.
+        }
+
+        @Override
+        public void drop() {
+            // Nothing to close.
+        }
+
+        @Override
+        public boolean isClosed() {
+            return true;
+        }
+
+        @Override
+        public String remote() {
+            return session.getAddress().toString();
+        }
+    }
+}

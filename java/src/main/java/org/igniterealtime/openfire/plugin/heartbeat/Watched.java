@@ -1,0 +1,46 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.nio.ByteBuffer;
+import org.jivesoftware.openfire.Connection;
+import org.jivesoftware.openfire.session.LocalClientSession;
+
+/** One connection that the core watches. Its monitor orders the events of its session. */
+public final class Watched {
+    final long token;
+    final Transport transport;
+
+    /** The session, once it has logged in. Guarded by this for writing. */
+    volatile LocalClientSession session;
+
+    /** Openfire's object for the connection, once it is known. Kept: the transport may forget it at its end. */
+    volatile Connection connection;
+
+    /** The core was told that the connection is closed. Guarded by this. */
+    boolean ended;
+
+    /** Looks left until it is forgotten, once it is closed. */
+    int looks;
+
+    private final Clock clock;
+    private final ByteBuffer page;
+    private final int offset;
+
+    Watched(long token, Transport transport, Clock clock, ByteBuffer page) {
+        this.token = token;
+        this.transport = transport;
+        this.clock = clock;
+        this.page = page;
+        this.offset = NativeCore.cellOffset(token);
+    }
+
+    /** Something was read from the connection. The hot path: one store, seen by the core at the next tick. */
+    public void read() {
+        page.putInt(offset, clock.tick);
+    }
+
+    /** Who it is, for the log. */
+    String name() {
+        LocalClientSession known = session;
+        return known != null ? known.getAddress().toString() : transport.remote();
+    }
+}

@@ -1,0 +1,59 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** A real core whose time a test moves. */
+public final class TestCore implements AutoCloseable {
+    static {
+        TestLibrary.load();
+    }
+
+    private final Clock clock = new Clock();
+    private final NativeCore core = new NativeCore(clock.nowUs(), System.currentTimeMillis());
+    private final Sessions sessions = new Sessions(core, clock);
+    private final ByteBuffer due =
+            ByteBuffer.allocateDirect(64 * NativeCore.ACTION_BYTES).order(ByteOrder.nativeOrder());
+    private long nowUs = clock.nowUs();
+
+    public TestCore() {
+        tick(1);
+    }
+
+    public Sessions sessions() {
+        return sessions;
+    }
+
+    /** Lets this many seconds pass for the core. */
+    public void tick(int seconds) {
+        for (int i = 0; i < seconds; i++) {
+            nowUs += TimeUnit.SECONDS.toMicros(1);
+            long result = core.advance(nowUs, System.currentTimeMillis(), due);
+            assertTrue(result > 0);
+            clock.tick = (int) (result >>> 32);
+        }
+    }
+
+    /** From now on the core is not in charge. */
+    public void stop() {
+        core.stop();
+    }
+
+    /** A number of the core's status, by its key. */
+    public int number(String key) {
+        String status = core.status(true);
+        Matcher matcher = Pattern.compile("\"" + key + "\":(\\d+)").matcher(status);
+        assertTrue(matcher.find(), status);
+        return Integer.parseInt(matcher.group(1));
+    }
+
+    @Override
+    public void close() {
+        core.close();
+    }
+}
