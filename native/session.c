@@ -26,6 +26,15 @@ static bool waits_in_vain(hb_session session, hb_moment moment, const hb_policy 
 }
 
 /*
+ * Has it spoken since its disconnect was decided? What is read while a tick is being made still carries the tick
+ * before; an older read can not be meant, as the session had been silent for longer.
+ */
+static bool spoke_since(hb_session session, hb_moment moment)
+{
+    return session.why != HB_WHY_NOT_LOGGED_IN && moment.read + 1 >= session.since;
+}
+
+/*
  * Pings may come a tick early, disconnects never: a byte of tick r may have come at its end, so one more tick must
  * pass. So a session is gone at most one tick after idle + (retries + 1) * ack_timeout, and never before.
  */
@@ -58,6 +67,8 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
         return answered < unanswered ? answered : unanswered;
     }
     case HB_CLOSING:
+        if (!(session.flags & HB_S_BEGUN) && spoke_since(session, moment))
+            return later(moment.now, 1);
         return later(session.since, session.flags & HB_S_BEGUN ? HB_CLOSE_TICKS : HB_REPEAT_TICKS);
     case HB_PINGING:
         return later(session.since, HB_REPEAT_TICKS);
@@ -93,15 +104,6 @@ static void decide_disconnect(hb_step *step, hb_moment moment, hb_reason why)
 {
     enter(&step->next, HB_CLOSING, moment.now);
     decide(step, HB_DISCONNECT, why);
-}
-
-/*
- * Has it spoken since its disconnect was decided? What is read while a tick is being made still carries the tick
- * before; an older read can not be meant, as the session had been silent for longer.
- */
-static bool spoke_since(hb_session session, hb_moment moment)
-{
-    return session.why != HB_WHY_NOT_LOGGED_IN && moment.read + 1 >= session.since;
 }
 
 /* A tick was due. What was due may have moved meanwhile: reads are stored without a word to us. */
