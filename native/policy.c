@@ -330,7 +330,7 @@ int hb_policy_parse(const char *json, size_t length, const hb_policy *defaults, 
 {
     source src = {.text = json, .length = length, .error = error};
     hb_policy policy = *defaults;
-    json_error_t syntax;
+    json_error_t syntax = {.text = ""}; /* jansson leaves parts of it untouched */
 
     /* Before anything reads it: no text is too long or too deep for us. */
     if (length > HB_POLICY_MAX) {

@@ -161,16 +161,25 @@ static json_t *decisions_json(const hb_core *core)
     return list;
 }
 
-/* Prints and frees a document; NULL stands for one that could not be built. */
+/*
+ * Prints and frees a document; NULL stands for one that could not be built. Into room of the right size: json_dumps
+ * takes no notice when it can not grow its own, and leaves things out.
+ */
 static int print(json_t *document, char **json, size_t *length)
 {
-    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    size_t size = document ? json_dumpb(document, NULL, 0, JSON_COMPACT) : 0;
+    char *text = size ? malloc(size + 1) : NULL;
 
+    if (text && json_dumpb(document, text, size, JSON_COMPACT) != size) {
+        free(text);
+        text = NULL;
+    }
     json_decref(document);
     if (!text)
         return HB_ENOMEM;
+    text[size] = '\0';
     *json = text;
-    *length = strlen(text);
+    *length = size;
     return HB_OK;
 }
 

@@ -50,6 +50,24 @@ static void test_jitter(void **state)
     assert_in_range(clock.tick, first + 995, first + 1001);
 }
 
+/* A thread that wakes up late now and then, but keeps its schedule: every tick counts, at its time. */
+static void test_late_calls(void **state)
+{
+    (void)state;
+    dice d = {.state = 8};
+    hb_clock clock = started(0);
+    uint32_t first = clock.tick;
+    for (int64_t second = 1; second <= 1000; second++) {
+        int64_t us = second * S + (int64_t)dice_below(&d, 90000);
+        hb_clock_advance(&clock, us, WALL + us / 1000);
+        assert_int_equal(clock.tick, first + (uint32_t)second);
+        assert_int_equal(hb_clock_wall_of(&clock, clock.tick), WALL + second * 1000);
+        assert_true(hb_clock_late(&clock, second * S + S + 1));
+        assert_false(hb_clock_late(&clock, second * S + S));
+    }
+    assert_int_equal(clock.stall_count, 0);
+}
+
 /* Time that a late tick took is not counted twice: a whole second lies between any two ticks. */
 static void test_late_tick(void **state)
 {
@@ -204,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_second_is_a_tick),
         cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_late_calls),
         cmocka_unit_test(test_late_tick),
         cmocka_unit_test(test_a_stall_is_one_tick),
         cmocka_unit_test(test_long_stalls),

@@ -129,6 +129,25 @@ static void test_earlier_byte_saves_not(void **state)
     expect(&s, s.now + plain.ack_timeout + 1, HB_DISCONNECT, HB_WHY_NO_ANSWER);
 }
 
+/* A ping that left when the next tick was overdue: the time for its answer counts from that one. */
+static void test_late_ping(void **state)
+{
+    (void)state;
+    story s = logged_in(plain);
+    expect(&s, NOW + 10, HB_PING, HB_WHY_IDLE);
+    hb_moment moment = {.now = s.now, .read = s.read, .late = true};
+    hb_step step = hb_session_step(s.session, HB_EV_BEGIN_PING, moment, &plain);
+    assert_int_equal(step.verb, HB_PING);
+    s.session = step.next;
+    expect(&s, NOW + 10 + 5 + 2, HB_DISCONNECT, HB_WHY_NO_ANSWER);
+    /* It is for that ping only. */
+    s.read = s.now;
+    begin(&s, HB_EV_BEGIN_DISCONNECT, HB_NOTHING);
+    expect(&s, s.now + 10, HB_PING, HB_WHY_IDLE);
+    begin(&s, HB_EV_BEGIN_PING, HB_PING);
+    expect(&s, s.now + 6, HB_DISCONNECT, HB_WHY_NO_ANSWER);
+}
+
 static void test_ping_off(void **state)
 {
     (void)state;
@@ -542,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_silent),
         cmocka_unit_test(test_any_byte_saves),
         cmocka_unit_test(test_earlier_byte_saves_not),
+        cmocka_unit_test(test_late_ping),
         cmocka_unit_test(test_ping_off),
         cmocka_unit_test(test_idle_off),
         cmocka_unit_test(test_not_logged_in),

@@ -1,0 +1,566 @@
+/*
+ * Out of memory, at every allocation in turn: no crash, no leak (under the address sanitizer), the right code, nothing
+ * half done, and the same call succeeds once there is memory again. And memory is bounded.
+ *
+ * The linker puts the __wrap_ functions in the place of the allocators, for the libraries that are linked in too.
+ */
+#include "support.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#define COUNTS_BYTES 0 /* the sanitizer's allocator does not */
+#elif defined __SANITIZE_THREAD__
+#define COUNTS_BYTES 0
+#else
+#define COUNTS_BYTES 1
+#endif
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static long fail_at; /* fails when it counts down to 0; negative: never */
+static long allocations;
+static bool failed;
+
+static bool fails(void)
+{
+    allocations++;
+    if (fail_at > 0 && --fail_at == 0) {
+        failed = true;
+        fail_at = -1;
+        return true;
+    }
+    return false;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+/* A core in the middle of things: alice pinged, bob about to be, carol not logged in. */
+typedef struct stage {
+    rig rig;
+    hb_token alice;
+    hb_token bob;
+    hb_token carol;
+    char id[HB_JID_MAX + 1]; /* of alice's ping */
+    char *json;              /* what an act made */
+} stage;
+
+static void stage_open(stage *s)
+{
+    memset(s, 0, sizeof *s);
+    rig_init(&s->rig, INT64_C(1000) * 1000000);
+    rig_policy(&s->rig, "{\"login_within\": \"off\"}", 20000, true);
+    s->alice = rig_login(&s->rig, "alice@example.org/phone", true);
+    s->carol = rig_open(&s->rig);
+    rig_expect(&s->rig, 10, s->alice, HB_PING, HB_WHY_IDLE);
+    rig_begin(&s->rig, s->alice, HB_PING, 0, HB_PING);
+    memcpy(s->id, rig_text, sizeof s->id);
+    s->bob = rig_login(&s->rig, "bob@example.org/phone", true);
+    rig_expect(&s->rig, 20, s->bob, HB_PING, HB_WHY_IDLE);
+    rig_read(&s->rig, s->alice);
+}
+
+static void stage_close(stage *s)
+{
+    free(s->json);
+    rig_close(&s->rig);
+}
+
+/* Everything that can be asked of the core, as text; freed by the caller. */
+static char *state_of(stage *s)
+{
+    char *status;
+    size_t length;
+    assert_int_equal(hb_core_status(s->rig.core, true, &status, &length), HB_OK);
+    static const char *const users[] = {"alice", "bob", "carol"};
+    size_t size = length + 4096;
+    char *text = calloc(1, size);
+    assert_non_null(text);
+    strcpy(text, status);
+    free(status);
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        hb_activity a;
+        if (hb_core_last_activity(s->rig.core, users[i], strlen(users[i]), &a) == 1) {
+            size_t at = strlen(text);
+            text_print(text + at, size - at, " %s %lld %d %s %.*s", users[i], (long long)a.seen_ms, a.online,
+                       reason_name(a.why), (int)a.length, a.status);
+        }
+    }
+    return text;
+}
+
+/* Does this state say that contacts see the session of this JID available? */
+static bool available(const char *state, const char *jid)
+{
+    json_t *json = json_loads(state, JSON_DISABLE_EOF_CHECK, NULL);
+    json_t *list = json_object_get(json, "list");
+    bool found = false;
+    assert_true(json_array_size(list) > 0);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *session = json_array_get(list, i);
+        const char *its = json_string_value(json_object_get(session, "jid"));
+        found |= its && strcmp(its, jid) == 0 && json_is_true(json_object_get(session, "available"));
+    }
+    json_decref(json);
+    return found;
+}
+
+static int act_add_page(stage *s)
+{
+    uint32_t *cells = s->rig.pages[0]; /* never used twice: no session gets there */
+    return hb_core_add_page(s->rig.core, cells);
+}
+
+static int act_configure(stage *s)
+{
+    static const char json[] = "{\"idle\": \"2m\", \"ping\": false, \"ack_timeout\": \"45s\", \"retries\": 2,"
+                               " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\"}";
+    hb_error error = {.line = -1};
+    int code = hb_core_configure(s->rig.core, json, sizeof json - 1, 20000, true, &error);
+    assert_true(code != HB_EPOLICY || (error.line == 1 && error.text[0] != '\0'));
+    return code;
+}
+
+static int act_bound(stage *s)
+{
+    return hb_core_bound(s->rig.core, s->carol, "carol@example.org/phone", 23, false);
+}
+
+static int act_bound_known(stage *s)
+{
+    return hb_core_bound(s->rig.core, s->carol, "alice@example.org/phone", 23, false);
+}
+
+static int act_bound_anonymous(stage *s)
+{
+    return hb_core_bound(s->rig.core, s->carol, "carol@example.org/phone", 23, true);
+}
+
+static int act_unavailable(stage *s)
+{
+    return hb_core_unavailable(s->rig.core, s->alice, "Gone fishing", 12, false);
+}
+
+static int act_begin(stage *s)
+{
+    hb_order order;
+    int code = hb_core_begin(s->rig.core, s->bob, HB_PING, 0, s->rig.now_us, &order);
+    assert_true(code < 0 ? order.verb == HB_NOTHING : order.verb == HB_PING);
+    return code;
+}
+
+static int act_pong(stage *s)
+{
+    int code = hb_core_pong(s->rig.core, s->alice, s->id, strlen(s->id), s->rig.now_us);
+    assert_true(code == 1 || code < 0);
+    return code < 0 ? code : HB_OK;
+}
+
+static int made_json(stage *s, int code, char *json, size_t length)
+{
+    if (code < 0) {
+        assert_null(json);
+        assert_int_equal(length, 12345);
+        return code;
+    }
+    assert_int_equal(strlen(json), length);
+    free(s->json);
+    s->json = json;
+    return HB_OK;
+}
+
+static int act_status(stage *s)
+{
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_core_status(s->rig.core, false, &json, &length);
+    return made_json(s, code, json, length);
+}
+
+static int act_status_detail(stage *s)
+{
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_core_status(s->rig.core, true, &json, &length);
+    return made_json(s, code, json, length);
+}
+
+static int act_last_activity(stage *s)
+{
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_core_last_activity_json(s->rig.core, "alice", 5, &json, &length);
+    return made_json(s, code, json, length);
+}
+
+static const struct act {
+    const char *name;
+    int (*run)(stage *s);
+    int other; /* a code beside HB_ENOMEM: OpenSSL may go on without, jansson calls some failures a wrong syntax */
+} acts[] = {
+    {"add_page", act_add_page, HB_ENOMEM},
+    {"configure", act_configure, HB_EPOLICY},
+    {"bound", act_bound, HB_ENOMEM},
+    {"bound, known user", act_bound_known, HB_ENOMEM},
+    {"bound, anonymous", act_bound_anonymous, HB_ENOMEM},
+    {"unavailable", act_unavailable, HB_ENOMEM},
+    {"begin a ping", act_begin, HB_ECRYPTO},
+    {"pong", act_pong, HB_ECRYPTO},
+    {"status", act_status, HB_ENOMEM},
+    {"status with detail", act_status_detail, HB_ENOMEM},
+    {"last activity", act_last_activity, HB_ENOMEM},
+};
+
+/* What the act leaves when nothing fails. */
+static char *expected_of(const struct act *act, char **json)
+{
+    stage s;
+    stage_open(&s);
+    assert_int_equal(act->run(&s), HB_OK);
+    char *state = state_of(&s);
+    *json = s.json;
+    s.json = NULL;
+    stage_close(&s);
+    return state;
+}
+
+static void test_acts(void **state)
+{
+    (void)state;
+    for (size_t a = 0; a < sizeof acts / sizeof acts[0]; a++) {
+        const struct act *act = &acts[a];
+        char *json;
+        char *expected = expected_of(act, &json);
+        long which = 0;
+        do {
+            stage s;
+            stage_open(&s);
+            char *before = state_of(&s);
+            failed = false;
+            fail_at = ++which;
+            int code = act->run(&s);
+            fail_at = -1;
+            if (failed) {
+                /* HB_OK: it did without, as OpenSSL and jansson can; what came out is compared below. */
+                if (code != HB_ENOMEM && code != act->other && code != HB_OK) {
+                    fail_msg("%s, allocation %ld fails: %s", act->name, which, hb_strerror(code));
+                }
+                char *after = state_of(&s);
+                /* Contacts were told, be there memory for the status or not. */
+                bool partly = act->run == act_unavailable && !available(after, "alice@example.org/phone");
+                if (code < 0 && !partly && strcmp(before, after) != 0) {
+                    fail_msg("%s, allocation %ld fails:\n%s\nbecame\n%s", act->name, which, before, after);
+                }
+                free(after);
+                if (code < 0) {
+                    assert_int_equal(act->run(&s), HB_OK);
+                }
+            } else {
+                assert_int_equal(code, HB_OK);
+            }
+            char *final = state_of(&s);
+            if (strcmp(final, expected) != 0 || (json && strcmp(json, s.json) != 0)) {
+                fail_msg("%s, allocation %ld failed, then\n%s\nin place of\n%s", act->name, which, final, expected);
+            }
+            free(final);
+            free(before);
+            stage_close(&s);
+        } while (failed);
+        print_message("  %s: %ld allocations\n", act->name, which - 1);
+        free(expected);
+        free(json);
+    }
+}
+
+static void test_new(void **state)
+{
+    (void)state;
+    long which = 0;
+    do {
+        hb_core *core = (hb_core *)(uintptr_t)1;
+        failed = false;
+        fail_at = ++which;
+        int code = hb_core_new(NULL, 0, RIG_WALL_MS, &core);
+        fail_at = -1;
+        if (code == HB_OK) {
+            hb_core_free(core);
+        } else {
+            assert_true(code == HB_ENOMEM || code == HB_ECRYPTO);
+            assert_true(failed);
+            assert_ptr_equal(core, (void *)(uintptr_t)1);
+        }
+    } while (failed);
+}
+
+/* A policy that is wrong is refused, or there is no memory to find that out; it is never taken. */
+static void test_refused_policy(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"{\"idle\": 5}",
+                                        "{\"idel\": \"5s\"}",
+                                        "{\"idle\": \"5s\" 1}",
+                                        "[[[[1]]]]",
+                                        "{\"idle\": \"5s\", \"idle\": \"6s\"}",
+                                        "{\"spread\": \"20d\"}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        long which = 0;
+        do {
+            stage s;
+            stage_open(&s);
+            char *before = state_of(&s);
+            hb_error error = {.line = -1};
+            failed = false;
+            fail_at = ++which;
+            int code = hb_core_configure(s.rig.core, wrong[i], strlen(wrong[i]), 20000, true, &error);
+            fail_at = -1;
+            assert_true(code == HB_EPOLICY || (failed && code == HB_ENOMEM));
+            if (code == HB_EPOLICY) {
+                if (error.line < 1 || error.text[0] == '\0') {
+                    fail_msg("%s, allocation %ld fails: refused without a reason", wrong[i], which);
+                }
+            }
+            char *after = state_of(&s);
+            assert_string_equal(before, after);
+            free(after);
+            free(before);
+            stage_close(&s);
+        } while (failed);
+    }
+}
+
+/* The table of users grows in the middle of a login. */
+static void test_growing(void **state)
+{
+    (void)state;
+    rig r;
+    rig_init(&r, 0);
+    for (int i = 0; i < 2000; i++) {
+        char jid[64];
+        hb_token token = rig_open(&r);
+        text_print(jid, sizeof jid, "user%d@example.org/x", i);
+        long which = 0;
+        int code;
+        do {
+            failed = false;
+            fail_at = ++which;
+            code = hb_core_bound(r.core, token, jid, strlen(jid), false);
+            fail_at = -1;
+            assert_int_equal(code, failed ? HB_ENOMEM : HB_OK);
+            jid[strlen(jid) - 1] = 'x';
+        } while (failed);
+    }
+    for (int i = 0; i < 2000; i++) {
+        char user[32];
+        hb_activity a;
+        text_print(user, sizeof user, "user%d", i);
+        assert_int_equal(hb_core_last_activity(r.core, user, strlen(user), &a), 1);
+        assert_true(a.online);
+    }
+    rig_close(&r);
+}
+
+/* Calls that have no code for it, or are too hot for it, allocate nothing. */
+static void test_no_allocations(void **state)
+{
+    (void)state;
+    stage s;
+    hb_action out[16];
+    size_t count;
+    hb_activity a;
+    hb_order order;
+    hb_token dave;
+    stage_open(&s);
+    hb_core *core = s.rig.core;
+    allocations = 0;
+    assert_int_equal(hb_core_open(core, s.rig.now_us, s.rig.now_us, &dave), HB_OK);
+    assert_int_equal(hb_core_available(core, s.alice), HB_OK);
+    assert_int_equal(hb_core_unavailable(core, s.bob, NULL, 0, true), HB_OK);
+    assert_int_equal(hb_core_idle(core, s.alice, s.rig.now_us), 1);
+    assert_int_equal(hb_core_pong(core, s.alice, "1", 1, s.rig.now_us), 0);
+    assert_int_equal(hb_core_detached(core, s.alice), HB_OK);
+    assert_int_equal(hb_core_resumed(core, s.alice, s.carol), HB_OK);
+    assert_int_equal(hb_core_last_activity(core, "alice", 5, &a), 1);
+    assert_int_equal(hb_core_configure(core, NULL, 0, 20000, false, NULL), HB_OK);
+    for (int i = 0; i < 60; i++) {
+        s.rig.now_us += 1000000;
+        assert_int_equal(hb_core_advance(core, s.rig.now_us, rig_wall_ms(&s.rig), out, 16, &count, &s.rig.tick), 0);
+    }
+    assert_int_equal(hb_core_begin(core, s.carol, HB_DISCONNECT, 0, s.rig.now_us, &order), HB_OK);
+    assert_int_equal(order.verb, HB_CLOSE);
+    assert_int_equal(hb_core_begin(core, s.carol, HB_ABORT, 0, s.rig.now_us, &order), HB_OK);
+    assert_int_equal(hb_core_closed(core, s.carol), HB_OK);
+    assert_int_equal(hb_core_begin(core, s.carol, HB_UNAVAILABLE, 0, s.rig.now_us, &order), HB_OK);
+    assert_int_equal(order.verb, HB_UNAVAILABLE);
+    hb_core_stop(core);
+    assert_int_equal(allocations, 0);
+    stage_close(&s);
+}
+
+static void *freed_now_and_then(rig *r, dice *d)
+{
+    char *json = NULL;
+    size_t length;
+    if (dice_percent(d, 50)) {
+        (void)hb_core_status(r->core, true, &json, &length);
+    } else {
+        (void)hb_core_last_activity_json(r->core, "user1", 5, &json, &length);
+    }
+    return json;
+}
+
+/* A long life with little memory: whatever fails on the way, everything comes out right in the end. */
+static void test_hard_times(void **state)
+{
+    (void)state;
+    enum { SESSIONS = 64 };
+    dice d = {.state = 17};
+    rig r;
+    rig_init(&r, 0);
+    hb_token tokens[SESSIONS] = {0};
+    for (int i = 0; i < 60000; i++) {
+        hb_token *t = &tokens[dice_below(&d, SESSIONS)];
+        char jid[64];
+        hb_order order;
+        fail_at = dice_percent(&d, 30) ? 1 + (long)dice_below(&d, 12) : -1;
+        switch (dice_below(&d, 8)) {
+        case 0:
+            (void)hb_core_open(r.core, r.now_us, r.now_us, t);
+            break;
+        case 1:
+            text_print(jid, sizeof jid, "user%u@example.org/x", dice_below(&d, 500));
+            (void)hb_core_bound(r.core, *t, jid, strlen(jid), dice_percent(&d, 10));
+            break;
+        case 2:
+            (void)hb_core_available(r.core, *t);
+            break;
+        case 3:
+            (void)hb_core_unavailable(r.core, *t, "some status", 11, dice_percent(&d, 50));
+            break;
+        case 4:
+            (void)hb_core_closed(r.core, *t);
+            break;
+        case 5:
+            free(freed_now_and_then(&r, &d));
+            break;
+        case 6:
+            (void)hb_core_begin(r.core, *t, (hb_verb)dice_below(&d, 7), 0, r.now_us, &order);
+            break;
+        default:
+            fail_at = -1;
+            rig_step(&r, rig_second(&r) + 1);
+            r.due_count = 0;
+            break;
+        }
+        fail_at = -1;
+    }
+    for (size_t i = 0; i < SESSIONS; i++) {
+        (void)hb_core_closed(r.core, tokens[i]);
+    }
+    for (int i = 0; i < 40; i++) {
+        rig_due due;
+        rig_step(&r, rig_second(&r) + 1);
+        while (rig_take(&r, &due)) {
+            hb_order order;
+            assert_int_equal(hb_core_begin(r.core, due.action.token, (hb_verb)due.action.verb, 0, r.now_us, &order),
+                             HB_OK);
+            if (due.action.verb == HB_DISCONNECT) {
+                assert_int_equal(hb_core_closed(r.core, due.action.token), HB_OK);
+            }
+        }
+    }
+    rig_close(&r);
+}
+
+static long long told_bytes(rig *r)
+{
+    char *json;
+    size_t length;
+    assert_int_equal(hb_core_status(r->core, false, &json, &length), HB_OK);
+    const char *at = strstr(json, "\"memory_bytes\":");
+    assert_non_null(at);
+    long long bytes = strtoll(at + strlen("\"memory_bytes\":"), NULL, 10);
+    free(json);
+    return bytes;
+}
+
+/* bounded: memory is a function of open sessions and known users, whatever they have been through. */
+static void test_bounded(void **state)
+{
+    (void)state;
+    rig r;
+    rig_init(&r, 0);
+    long long told = 0;
+    size_t used = 0;
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 1000; i++) {
+            char jid[64];
+            text_print(jid, sizeof jid, "user%d@example.org/%d", i % 100, i);
+            hb_token token = rig_login(&r, jid, true);
+            hb_token other = rig_open(&r);
+            if (i % 3 == 0) {
+                assert_int_equal(hb_core_detached(r.core, token), HB_OK);
+                assert_int_equal(hb_core_resumed(r.core, token, other), HB_OK);
+                token = other;
+            } else {
+                assert_int_equal(hb_core_closed(r.core, other), HB_OK);
+            }
+            assert_int_equal(hb_core_unavailable(r.core, token, "a status of some length", 23, false), HB_OK);
+            assert_int_equal(hb_core_available(r.core, token), HB_OK);
+            assert_int_equal(hb_core_closed(r.core, token), HB_OK);
+        }
+        rig_step(&r, rig_second(&r) + 2);
+        rig_due due;
+        while (rig_take(&r, &due)) {
+            rig_begin(&r, due.action.token, HB_UNAVAILABLE, 0, HB_UNAVAILABLE);
+        }
+        long long now_told = told_bytes(&r);
+        size_t now_used = COUNTS_BYTES ? mallinfo2().uordblks : 0;
+        if (round == 1) {
+            told = now_told;
+            used = now_used;
+        } else if (round > 1) {
+            assert_int_equal(now_told, told);
+            assert_in_range(now_used, used > 4096 ? used - 4096 : 0, used + 4096);
+        }
+    }
+    assert_int_equal(r.page_count, 1);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    fail_at = -1;
+    /* OpenSSL sets itself up once and for all: that is not to be the allocation that fails. */
+    stage s;
+    stage_open(&s);
+    stage_close(&s);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_acts),           cmocka_unit_test(test_new),
+        cmocka_unit_test(test_refused_policy), cmocka_unit_test(test_growing),
+        cmocka_unit_test(test_no_allocations), cmocka_unit_test(test_hard_times),
+        cmocka_unit_test(test_bounded),
+    };
+    return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
+}

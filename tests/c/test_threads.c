@@ -1,0 +1,272 @@
+/*
+ * The core under many threads, as a server calls it: four whose connections live and die, one that ticks, one that
+ * carries actions out, one that asks. What matters most here is what the sanitizers say.
+ */
+#include "support.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WORKERS 4
+#define OWN 64 /* connections of a worker */
+#define ROUNDS 200000
+#define PAGES 2
+#define QUEUE 4096
+#define ORIGIN_US INT64_C(1000000000)
+
+static hb_core *core;
+static uint32_t *pages[PAGES];
+static atomic_uint tick;
+static atomic_llong now_us;
+static atomic_bool done;
+static atomic_int wrong;
+
+/* cmocka's assertions are for its own thread only. */
+#define check(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition) && atomic_fetch_add(&wrong, 1) < 10) {                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
+        }                                                                                                              \
+    } while (0)
+
+/* From the ticking thread to the one that carries out. */
+static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
+static hb_action queue[QUEUE];
+static size_t queued;
+
+static void read_from(hb_token token)
+{
+    uint32_t slot = (uint32_t)token;
+    __atomic_store_n(&pages[slot / HB_PAGE_CELLS][slot % HB_PAGE_CELLS], atomic_load(&tick), __ATOMIC_RELAXED);
+}
+
+static bool fine(int code)
+{
+    return code == HB_OK || code == HB_ESTALE;
+}
+
+static void one_deed(dice *d, int worker, hb_token *t)
+{
+    char jid[64];
+    int64_t now = atomic_load(&now_us);
+    if (!*t) {
+        check(hb_core_open(core, now, now, t) == HB_OK);
+        return;
+    }
+    switch (dice_below(d, 12)) {
+    case 0:
+        /* Workers share users, and now and then a full JID. */
+        text_print(jid, sizeof jid, "user%u@example.org/%u", dice_below(d, 20), dice_below(d, 40) + (uint32_t)worker);
+        (void)hb_core_bound(core, *t, jid, strlen(jid), dice_percent(d, 5));
+        break;
+    case 1:
+        check(hb_core_available(core, *t) != HB_ENOMEM);
+        break;
+    case 2:
+        check(fine(hb_core_unavailable(core, *t, "away", 4, false)));
+        break;
+    case 3:
+        check(hb_core_idle(core, *t, now) <= 1);
+        break;
+    case 4:
+        check(hb_core_pong(core, *t, "hb-", 3, now) <= 0);
+        break;
+    case 5:
+        check(fine(hb_core_detached(core, *t)));
+        break;
+    case 6: {
+        hb_token to = 0;
+        check(hb_core_open(core, now, now, &to) == HB_OK);
+        int code = hb_core_resumed(core, *t, to);
+        check(code == HB_OK || code == HB_ESTALE || code == HB_EINVAL);
+        if (code == HB_OK) {
+            *t = to;
+        } else {
+            check(hb_core_closed(core, to) == HB_OK);
+        }
+        break;
+    }
+    case 7:
+        check(fine(hb_core_closed(core, *t)));
+        *t = 0;
+        break;
+    default:
+        read_from(*t);
+        break;
+    }
+}
+
+static void *work(void *argument)
+{
+    int worker = (int)(intptr_t)argument;
+    dice d = {.state = (uint64_t)worker + 1};
+    hb_token own[OWN] = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        one_deed(&d, worker, &own[dice_below(&d, OWN)]);
+    }
+    for (size_t i = 0; i < OWN; i++) {
+        if (own[i]) {
+            check(fine(hb_core_closed(core, own[i])));
+        }
+    }
+    return NULL;
+}
+
+static void one_tick(void)
+{
+    hb_action out[128];
+    int64_t now = atomic_load(&now_us) + 1000000;
+    int more;
+    do {
+        size_t count = 0;
+        uint32_t value = 0;
+        more = hb_core_advance(core, now, RIG_WALL_MS + (now - ORIGIN_US) / 1000, out, 128, &count, &value);
+        check(more >= 0 && count <= 128);
+        atomic_store(&tick, value);
+        pthread_mutex_lock(&queue_lock);
+        for (size_t i = 0; i < count && queued < QUEUE; i++) {
+            queue[queued++] = out[i];
+        }
+        pthread_mutex_unlock(&queue_lock);
+    } while (more == 1);
+    atomic_store(&now_us, now);
+}
+
+static void *ticking(void *argument)
+{
+    const struct timespec pause = {.tv_nsec = 200000};
+    (void)argument;
+    while (!atomic_load(&done)) {
+        one_tick();
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void carry_out(const hb_action *action)
+{
+    static hb_order order; /* of the one thread that carries out */
+    int code = hb_core_begin(core, action->token, (hb_verb)action->verb, 0, atomic_load(&now_us), &order);
+    check(fine(code));
+    if (code == HB_OK && order.verb == HB_PING && action->token % 3 == 0) {
+        read_from(action->token);
+        code = hb_core_pong(core, action->token, order.text, order.length, atomic_load(&now_us));
+        check(code == 1 || code == HB_ESTALE);
+    }
+    if (code == HB_OK && (order.verb == HB_CLOSE || order.verb == HB_CUT)) {
+        check(fine(hb_core_unavailable(core, action->token, NULL, 0, true)));
+        check(fine(hb_core_closed(core, action->token)));
+    }
+}
+
+static size_t carry_out_all(void)
+{
+    static hb_action mine[QUEUE];
+    pthread_mutex_lock(&queue_lock);
+    size_t count = queued;
+    memcpy(mine, queue, count * sizeof mine[0]);
+    queued = 0;
+    pthread_mutex_unlock(&queue_lock);
+    for (size_t i = 0; i < count; i++) {
+        carry_out(&mine[i]);
+    }
+    return count;
+}
+
+static void *carrying_out(void *argument)
+{
+    const struct timespec pause = {.tv_nsec = 100000};
+    (void)argument;
+    while (!atomic_load(&done)) {
+        if (carry_out_all() == 0) {
+            nanosleep(&pause, NULL);
+        }
+    }
+    return NULL;
+}
+
+static void *asking(void *argument)
+{
+    static hb_activity activity;
+    int64_t told[20] = {0};
+    const struct timespec pause = {.tv_nsec = 500000};
+    (void)argument;
+    for (int i = 0; !atomic_load(&done); i++) {
+        char user[32];
+        int which = i % 20;
+        text_print(user, sizeof user, "user%d", which);
+        if (hb_core_last_activity(core, user, strlen(user), &activity) == 1) {
+            check(activity.seen_ms >= told[which]); /* seen-is-true: it never goes back */
+            told[which] = activity.seen_ms;
+        }
+        char *json = NULL;
+        size_t length = 0;
+        if (i % 16 == 0) {
+            check(hb_core_status(core, i % 64 == 0, &json, &length) == HB_OK);
+            check(json && strlen(json) == length);
+            hb_string_free(json);
+        }
+        if (i % 100 == 0) {
+            static const char policy[] = "{\"idle\": \"5s\", \"ack_timeout\": \"3s\", \"retries\": 1}";
+            check(hb_core_configure(core, policy, sizeof policy - 1, 20000 + i, true, NULL) == HB_OK);
+        }
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void test_all_at_once(void **state)
+{
+    (void)state;
+    pthread_t workers[WORKERS];
+    pthread_t others[3];
+    void *(*const jobs[3])(void *) = {ticking, carrying_out, asking};
+    atomic_store(&now_us, ORIGIN_US);
+    assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
+    for (size_t p = 0; p < PAGES; p++) {
+        pages[p] = calloc(HB_PAGE_CELLS, HB_CELL_BYTES);
+        assert_non_null(pages[p]);
+        assert_int_equal(hb_core_add_page(core, pages[p]), HB_OK);
+    }
+    one_tick();
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&others[i], NULL, jobs[i], NULL), 0);
+    }
+    for (size_t i = 0; i < WORKERS; i++) {
+        assert_int_equal(pthread_create(&workers[i], NULL, work, (void *)(intptr_t)i), 0);
+    }
+    for (size_t i = 0; i < WORKERS; i++) {
+        assert_int_equal(pthread_join(workers[i], NULL), 0);
+    }
+    atomic_store(&done, true);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(others[i], NULL), 0);
+    }
+    /* Whoever is left is told of, and then nobody is. */
+    for (int i = 0; i < 100; i++) {
+        one_tick();
+        (void)carry_out_all();
+    }
+    char *json = NULL;
+    size_t length = 0;
+    assert_int_equal(hb_core_status(core, false, &json, &length), HB_OK);
+    if (!strstr(json, "\"total\":0")) {
+        fail_msg("somebody is left: %s", json);
+    }
+    hb_string_free(json);
+    hb_core_free(core);
+    for (size_t p = 0; p < PAGES; p++) {
+        free(pages[p]);
+    }
+    assert_int_equal(atomic_load(&wrong), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_at_once)};
+    return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
+}
