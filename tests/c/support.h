@@ -3,7 +3,7 @@
  *
  * Time     rig.now_us is monotonic; rig_step moves it second by second and calls hb_core_advance on each whole second
  *          (counted from the origin), as the ticking thread does. rig_stall moves it without a tick.
- * Errors   A helper that can not do its work fails the running cmocka test.
+ * Errors   What can not do its work fails the running cmocka test.
  */
 #ifndef HEARTBEAT_TESTS_SUPPORT_H
 #define HEARTBEAT_TESTS_SUPPORT_H

@@ -74,7 +74,7 @@ typedef struct policy {
 typedef struct user {
     bool known;
     int64_t stored_ms;
-    int64_t edge_ms; /* the wall clock was set back to just this time: it may as well be off by so much */
+    int64_t other_ms; /* the same, had the wall clock been set back to the other side of it (see set_wall_back) */
     int64_t told_ms;
     hb_reason why;
     char status[32];
@@ -147,6 +147,11 @@ static uint32_t max_of(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+static int64_t later_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static session *find(world *w, hb_token token)
 {
     for (int i = 0; i < SESSIONS; i++) {
@@ -192,9 +197,8 @@ static void keep_seen(world *w, const session *s)
     if (s->bound && s->user >= 0) {
         int64_t seen = wall_of(w, s->read);
         user *u = &w->users[s->user];
-        if (seen > u->stored_ms) {
-            u->stored_ms = seen;
-        }
+        u->stored_ms = later_of(u->stored_ms, seen);
+        u->other_ms = later_of(u->other_ms, seen);
     }
 }
 
@@ -765,11 +769,6 @@ static void do_stale(world *w)
     check(w, token, "stale-is-inert", code == HB_ESTALE);
 }
 
-static int64_t later_of(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Was this told, where `expected` is true? Nothing is told to be later than the wall clock. */
 static bool near(const world *w, int64_t told, int64_t expected)
 {
@@ -804,12 +803,10 @@ static void check_seen(world *w, int which)
     check(w, 0, "seen-is-true", a.seen_ms <= w->wall_told_ms);
     check(w, 0, "seen-is-true", a.seen_ms >= u->told_ms);
     check(w, 0, "seen-is-true",
-          near(w, a.seen_ms, later_of(live, u->stored_ms)) ||
-              near(w, a.seen_ms, later_of(live, u->stored_ms + u->edge_ms)));
+          near(w, a.seen_ms, later_of(live, u->stored_ms)) || near(w, a.seen_ms, later_of(live, u->other_ms)));
     check(w, 0, "seen-is-true", a.why == u->why || u->why == HB_WHY_SPOKE);
     check(w, 0, "seen-is-true", a.length == strlen(u->status) && memcmp(a.status, u->status, a.length) == 0);
-    u->told_ms = u->stored_ms = a.seen_ms;
-    u->edge_ms = 0;
+    u->told_ms = u->stored_ms = u->other_ms = a.seen_ms;
 }
 
 static void do_seen(world *w)
@@ -843,15 +840,23 @@ static void random_event(world *w)
 
 /* Time. */
 
+/*
+ * Times that would lie in the future are taken back with the wall clock. Of one within the noise of the two clocks from
+ * where the clock was set to, nobody can say which side it is on: both are right from then on.
+ */
 static void set_wall_back(world *w, int64_t by_ms)
 {
     for (int i = 0; i < USERS; i++) {
         user *u = &w->users[i];
-        bool back = u->stored_ms > w->wall_told_ms;
-        if (llabs(u->stored_ms - w->wall_told_ms) <= SEEN_TOLERANCE_MS) {
-            u->edge_ms = back ? by_ms : -by_ms;
+        bool edge = llabs(u->stored_ms - w->wall_told_ms) <= SEEN_TOLERANCE_MS;
+        bool split = u->other_ms != u->stored_ms;
+        int64_t stored = u->stored_ms;
+        u->stored_ms -= stored > w->wall_told_ms ? by_ms : 0;
+        if (edge && !split) {
+            u->other_ms = stored > w->wall_told_ms ? stored : stored - by_ms;
+        } else {
+            u->other_ms -= u->other_ms > w->wall_told_ms ? by_ms : 0;
         }
-        u->stored_ms -= back ? by_ms : 0;
         u->told_ms = 0; /* it may go back now */
     }
 }

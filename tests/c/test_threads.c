@@ -24,6 +24,7 @@ static atomic_uint tick;
 static atomic_llong now_us;
 static atomic_bool done;
 static atomic_int wrong;
+static atomic_ullong carried_out[PAGES * HB_PAGE_CELLS]; /* by slot: the last session that was closed by order */
 
 /* cmocka's assertions are for its own thread only. */
 #define check(condition)                                                                                               \
@@ -86,7 +87,9 @@ static void one_deed(dice *d, int worker, hb_token *t)
         if (code == HB_OK) {
             *t = to;
         } else {
-            check(hb_core_closed(core, to) == HB_OK);
+            /* Over already? Only if it waited so long that it was closed for not logging in. */
+            code = hb_core_closed(core, to);
+            check(code == HB_OK || (code == HB_ESTALE && atomic_load(&carried_out[(uint32_t)to]) >= to));
         }
         break;
     }
@@ -158,6 +161,7 @@ static void carry_out(const hb_action *action)
         check(code == 1 || code == HB_ESTALE);
     }
     if (code == HB_OK && (order.verb == HB_CLOSE || order.verb == HB_CUT)) {
+        atomic_store(&carried_out[(uint32_t)action->token], action->token);
         check(fine(hb_core_unavailable(core, action->token, NULL, 0, true)));
         check(fine(hb_core_closed(core, action->token)));
     }
