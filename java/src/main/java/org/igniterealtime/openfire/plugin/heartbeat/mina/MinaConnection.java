@@ -3,6 +3,7 @@ package org.igniterealtime.openfire.plugin.heartbeat.mina;
 import org.apache.mina.core.filterchain.IoFilter.NextFilter;
 import org.apache.mina.core.filterchain.IoFilterAdapter;
 import org.apache.mina.core.filterchain.IoFilterChain;
+import org.apache.mina.core.session.AbstractIoSession;
 import org.apache.mina.core.session.IdleStatus;
 import org.apache.mina.core.session.IoSession;
 import org.apache.mina.core.write.WriteRequest;
@@ -69,12 +70,26 @@ final class MinaConnection implements Transport {
         return true;
     }
 
-    /** Takes the filters out again. */
+    /** Takes the filters out again, and gives the idle session back to Openfire. */
     void remove() {
         IoFilterChain chain = session.getFilterChain();
         synchronized (chain) {
             remove(chain, READ);
             remove(chain, EVENTS);
+        }
+        if (session.getReaderIdleCount() > 0) {
+            forgetIdleness();
+        }
+    }
+
+    /**
+     * Has MINA count idleness anew. Openfire pings at count 1 and closes at any later one: a session whose first one it
+     * did not see would be closed without a ping. MINA only forgets the count for a byte that is read, so it is told of
+     * one.
+     */
+    private void forgetIdleness() {
+        if (session instanceof AbstractIoSession) {
+            ((AbstractIoSession) session).increaseReadBytes(1, System.currentTimeMillis());
         }
     }
 
@@ -143,6 +158,9 @@ final class MinaConnection implements Transport {
         /** Openfire's connection is known. Only seen by one thread at a time: MINA orders the events of a session. */
         private boolean connected;
 
+        /** Idleness is Openfire's to handle. */
+        private boolean givenBack;
+
         EventsFilter(Watched watched) {
             this.watched = watched;
         }
@@ -167,11 +185,17 @@ final class MinaConnection implements Transport {
 
         @Override
         public void sessionIdle(NextFilter next, IoSession session, IdleStatus status) {
-            boolean[] ours = new boolean[1];
-            if (status == IdleStatus.READER_IDLE) {
-                safely(() -> ours[0] = sessions.idle(watched));
+            if (status != IdleStatus.READER_IDLE) {
+                next.sessionIdle(session, status);
+                return;
             }
-            if (!ours[0]) {
+            boolean[] ours = new boolean[1];
+            safely(() -> ours[0] = sessions.idle(watched));
+            boolean before = givenBack;
+            givenBack = !ours[0];
+            if (givenBack && !before && session.getReaderIdleCount() > 1) {
+                forgetIdleness();
+            } else if (givenBack) {
                 next.sessionIdle(session, status);
             }
         }
