@@ -1,0 +1,528 @@
+package org.igniterealtime.openfire.heartbeat.harness;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * A real Openfire in a process of its own, on loopback and on free ports, with a home made for it. Any number of them can
+ * run at once. It ends when this object is closed, and when this JVM ends, however that comes about.
+ */
+public final class OpenfireServer implements AutoCloseable {
+    /** The name that our plugin is installed by. */
+    public static final String PLUGIN = "heartbeat";
+
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final char[] STORE_PASSWORD = "changeit".toCharArray();
+    private static final AtomicInteger COUNT = new AtomicInteger();
+
+    /** Where a server lets clients in. */
+    public record Door(String domain, int port) {}
+
+    private final String name;
+    private final String domain;
+    private final Path home;
+    private final Process process;
+    private final OutputStream commands;
+    private final AtomicInteger number = new AtomicInteger();
+    private final Map<String, CompletableFuture<String>> answers = new ConcurrentHashMap<>();
+    private final Door clients;
+    private final Map<String, Integer> ports;
+    private boolean closed;
+
+    /** What a server shall be. */
+    public static final class Setup {
+        private final String name;
+        private final Map<String, String> properties = new LinkedHashMap<>();
+        private final Map<String, Integer> ports = new LinkedHashMap<>();
+        private final List<String> flags = new ArrayList<>();
+        private Path plugin;
+        private String domain;
+        private String heap = "384m";
+        private String collector = "-XX:+UseSerialGC";
+
+        private Setup(String name) {
+            this.name = name;
+            this.domain = name + ".test";
+            set("xmpp.socket.ssl.active", "false");
+            set("xmpp.client.tls.policy", "disabled");
+            set("xmpp.auth.anonymous", "true");
+            set("xmpp.server.socket.active", "false");
+            set("xmpp.component.socket.active", "false");
+            set("xmpp.component.ssl.active", "false");
+            set("xmpp.multiplex.socket.active", "false");
+            set("xmpp.multiplex.ssl.active", "false");
+            set("xmpp.proxy.enabled", "false");
+            set("mediaproxy.enabled", "false");
+            set("httpbind.enabled", "false");
+            set("flash.crossdomain.enabled", "false");
+            set("update.service-enabled", "false");
+            // A roster that was dropped from memory is read from the database: that would time the database.
+            set("cache.username2roster.size", "-1");
+            port("xmpp.socket.plain.port");
+        }
+
+        /** A property that is in the database before the server starts. */
+        public Setup set(String key, String value) {
+            properties.put(key, value);
+            return this;
+        }
+
+        /** Gives a property the number of a free port. */
+        public Setup port(String key) {
+            ports.put(key, freePort());
+            return set(key, ports.get(key).toString());
+        }
+
+        /** Puts this jar into the plugins folder as {@link #PLUGIN}, before the server starts. */
+        public Setup plugin(Path jar) {
+            plugin = jar;
+            return this;
+        }
+
+        public Setup domain(String value) {
+            domain = value;
+            return this;
+        }
+
+        public Setup heap(String value) {
+            heap = value;
+            return this;
+        }
+
+        /** With a collector that pauses no longer than a tick can bear, for servers with much to do. */
+        public Setup shortPauses() {
+            collector = "-XX:+UseG1GC";
+            return flag("-XX:MaxGCPauseMillis=30");
+        }
+
+        public Setup flag(String value) {
+            flags.add(value);
+            return this;
+        }
+
+        /** Returns when clients can connect. */
+        public OpenfireServer start() {
+            return new OpenfireServer(this);
+        }
+    }
+
+    public static Setup named(String name) {
+        return new Setup(name);
+    }
+
+    private OpenfireServer(Setup setup) {
+        name = setup.name;
+        domain = setup.domain;
+        ports = setup.ports;
+        clients = new Door(domain, setup.ports.get("xmpp.socket.plain.port"));
+        home = Products.folder("servers").resolve(name + "-" + COUNT.incrementAndGet());
+        try {
+            makeHome(setup);
+            process = launch(setup);
+        } catch (IOException | GeneralSecurityException e) {
+            throw new IllegalStateException("Openfire can not be started", e);
+        }
+        commands = process.getOutputStream();
+        CompletableFuture<String> listening = new CompletableFuture<>();
+        answers.put("0", listening);
+        Thread reader = new Thread(this::readAnswers, name + "-answers");
+        reader.setDaemon(true);
+        reader.start();
+        try {
+            wait(listening, "start");
+        } catch (RuntimeException | Error e) {
+            process.destroyForcibly();
+            throw new IllegalStateException(name + " did not start; see " + home.resolve("logs"), e);
+        }
+    }
+
+    // ---- The home and the process.
+
+    private void makeHome(Setup setup) throws IOException, GeneralSecurityException {
+        delete(home);
+        for (String folder : List.of("conf", "logs", "tmp", "plugins/admin", "resources/database", "resources/security")) {
+            Files.createDirectories(home.resolve(folder));
+        }
+        write("openfire.xml", "conf/openfire.xml");
+        write("security.xml", "conf/security.xml");
+        write("log4j.properties", "conf/log4j.properties");
+        write("admin-plugin.xml", "plugins/admin/plugin.xml");
+
+        StringBuilder schema = new StringBuilder(template("schema.sql"));
+        Map<String, String> properties = new LinkedHashMap<>(setup.properties);
+        properties.put("xmpp.domain", domain);
+        properties.put("xmpp.fqdn", "localhost");
+        properties.forEach((key, value) -> schema.append("INSERT INTO ofProperty (name, propValue) VALUES ('")
+                .append(key)
+                .append("', '")
+                .append(value.replace("'", "''"))
+                .append("');\n"));
+        Files.writeString(home.resolve("resources/database/openfire_hsqldb.sql"), schema);
+
+        KeyStore empty = KeyStore.getInstance("JKS");
+        empty.load(null, STORE_PASSWORD);
+        for (String store : List.of("keystore", "truststore", "client.truststore")) {
+            try (OutputStream out = Files.newOutputStream(home.resolve("resources/security").resolve(store))) {
+                empty.store(out, STORE_PASSWORD);
+            }
+        }
+        if (setup.plugin != null) {
+            Files.copy(setup.plugin, home.resolve("plugins").resolve(PLUGIN + ".jar"));
+        }
+    }
+
+    private void write(String template, String file) throws IOException {
+        Files.writeString(home.resolve(file), template(template));
+    }
+
+    private static String template(String file) throws IOException {
+        try (InputStream in = OpenfireServer.class.getResourceAsStream("/openfire-home/" + file)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    private Process launch(Setup setup) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xcheck:jni",
+                // Standard output belongs to the launcher's answers.
+                "-XX:+DisplayVMOutputToStderr",
+                "-Xmx" + setup.heap,
+                setup.collector,
+                "-XX:TieredStopAtLevel=1",
+                "-XX:-UsePerfData",
+                "-Xlog:gc:file=" + home.resolve("logs/gc.log"),
+                "-XX:ErrorFile=" + home.resolve("logs/hs_err.log"),
+                "--add-opens=java.base/java.lang=ALL-UNNAMED",
+                "--add-opens=java.base/sun.security.x509=ALL-UNNAMED",
+                "-Djava.io.tmpdir=" + home.resolve("tmp"),
+                "-Djava.awt.headless=true",
+                "-DopenfireHome=" + home,
+                "-Dlog4j.configuration=" + home.resolve("conf/log4j.properties").toUri()));
+        command.addAll(setup.flags);
+        command.add("-cp");
+        command.add(Products.openfireLibraries() + "/*");
+        command.add("org.igniterealtime.openfire.heartbeat.launcher.ServerMain");
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.directory(home.toFile());
+        builder.redirectError(console().toFile());
+        return builder.start();
+    }
+
+    private static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void readAnswers() {
+        try (BufferedReader lines =
+                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                String[] fields = line.split("\t", 3);
+                CompletableFuture<String> answer = answers.remove(fields[0]);
+                if (fields[1].equals("ok")) {
+                    answer.complete(unescape(fields[2]));
+                } else {
+                    answer.completeExceptionally(new IllegalStateException(unescape(fields[2])));
+                }
+            }
+        } catch (IOException e) {
+            // The process is gone; whoever waits is told below.
+        }
+        answers.values().forEach(answer -> answer.completeExceptionally(new IOException(name + " is gone")));
+    }
+
+    // ---- Commands.
+
+    /** Gives a command to the launcher and returns its answer; an error there is an error here. */
+    public String command(String verb, String... arguments) {
+        CompletableFuture<String> answer = new CompletableFuture<>();
+        String id = Integer.toString(number.incrementAndGet());
+        answers.put(id, answer);
+        String line = Stream.concat(Stream.of(id, verb), Arrays.stream(arguments).map(OpenfireServer::escape))
+                .collect(Collectors.joining("\t", "", "\n"));
+        try {
+            synchronized (commands) {
+                commands.write(line.getBytes(StandardCharsets.UTF_8));
+                commands.flush();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(name + " takes no commands", e);
+        }
+        return wait(answer, verb);
+    }
+
+    private String wait(CompletableFuture<String> answer, String verb) {
+        try {
+            return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(name + ", " + verb + ": " + e.getCause().getMessage(), e.getCause());
+        } catch (TimeoutException e) {
+            throw new IllegalStateException(name + " did not answer to " + verb, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Makes users whose password is their name. */
+    public void users(Collection<String> names) {
+        command("users", names.toArray(String[]::new));
+    }
+
+    /** Lets each of the one see each of the others' presence, and the reverse. */
+    public void contacts(Collection<String> some, Collection<String> others) {
+        command("contacts", String.join(" ", some), String.join(" ", others));
+    }
+
+    public void set(String key, String value) {
+        command("set", key, value);
+    }
+
+    public void delete(String key) {
+        command("delete", key);
+    }
+
+    /** Installs as the console's upload form does; says whether the plugin is loaded then. */
+    public boolean install(Path jar) {
+        return Boolean.parseBoolean(command("install", PLUGIN, jar.toString()));
+    }
+
+    public void uninstall() {
+        command("uninstall", PLUGIN);
+    }
+
+    public void reload() {
+        command("reload", PLUGIN);
+    }
+
+    public boolean isLoaded() {
+        return Boolean.parseBoolean(command("loaded", PLUGIN));
+    }
+
+    /** What the plugin says of itself. */
+    public JsonObject status(boolean detail) {
+        return JsonParser.parseString(command("status", Boolean.toString(detail))).getAsJsonObject();
+    }
+
+    /** What the plugin says of the session with this full JID. */
+    public Optional<JsonObject> session(String jid) {
+        for (JsonElement session : status(true).getAsJsonArray("list")) {
+            JsonElement its = session.getAsJsonObject().get("jid");
+            if (its != null && its.getAsString().equals(jid)) {
+                return Optional.of(session.getAsJsonObject());
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** The last activity of a user, if the plugin knows one. */
+    public Optional<JsonObject> lastActivity(String user) {
+        JsonElement known = JsonParser.parseString(command("last-activity", user));
+        return known.isJsonNull() ? Optional.empty() : Optional.of(known.getAsJsonObject());
+    }
+
+    /** Why the plugin refused to work, "null" when it did not. */
+    public String refusal() {
+        return command("refusal");
+    }
+
+    /** Closes a session as an administrator does. */
+    public void kick(String jid) {
+        command("close", jid);
+    }
+
+    /** One line per session: the full JID, and "connected" or "detached". */
+    public List<String> sessions() {
+        return lines(command("sessions"));
+    }
+
+    /** Client connections that are open, logged in or not. */
+    public int connections() {
+        return Integer.parseInt(command("connections"));
+    }
+
+    public List<String> threads() {
+        return lines(command("threads"));
+    }
+
+    /** Lines of the process's memory map that contain this. */
+    public int maps(String part) {
+        return Integer.parseInt(command("maps", part));
+    }
+
+    private static List<String> lines(String text) {
+        return text.isEmpty() ? List.of() : List.of(text.split("\n"));
+    }
+
+    // ---- What is known from outside.
+
+    public Door door() {
+        return clients;
+    }
+
+    public String domain() {
+        return domain;
+    }
+
+    /** The port that {@link Setup#port} chose for this property. */
+    public int port(String key) {
+        return ports.get(key);
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    public Path home() {
+        return home;
+    }
+
+    /** What Openfire and its plugins log. */
+    public String log() {
+        try {
+            return Files.readString(home.resolve("logs/openfire.log"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Lines of the log that show code of the plugin in a stack trace: something went wrong in it, or below it. */
+    public List<String> faults() {
+        return log().lines()
+                .filter(line -> line.startsWith("\tat org.igniterealtime.openfire.plugin.heartbeat."))
+                .distinct()
+                .toList();
+    }
+
+    /** What the JVM and the libraries in it say. */
+    private Path console() {
+        return home.resolve("logs/console.log");
+    }
+
+    // ---- The end.
+
+    /** Stops Openfire as an administrator does; the process lives until {@link #close}. */
+    public void stop() {
+        command("stop");
+    }
+
+    /** Stops the process for a time (SIGSTOP, SIGCONT), as a laptop's lid or a busy host does. */
+    public void freeze(Duration time) {
+        signal("STOP");
+        try {
+            Thread.sleep(time.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            signal("CONT");
+        }
+    }
+
+    private void signal(String signal) {
+        Signals.send(process.pid(), signal);
+    }
+
+    /** SIGKILL. */
+    public void kill() {
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+
+    /**
+     * Ends the process.
+     *
+     * @throws AssertionError if the JVM found fault with native code while it ran, or crashed
+     */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try {
+            commands.close();
+        } catch (IOException e) {
+            // Gone already.
+        }
+        try {
+            if (!process.waitFor(20, TimeUnit.SECONDS)) {
+                kill();
+                throw new AssertionError(name + " did not end");
+            }
+            String console = Files.readString(console());
+            for (String sign : List.of("WARNING in native method", "FATAL ERROR in native method", "hs_err")) {
+                if (console.contains(sign)) {
+                    throw new AssertionError(name + ": " + sign + ", see " + console());
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            kill();
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        if (Files.notExists(folder)) {
+            return;
+        }
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
+    }
+
+    private static String escape(String text) {
+        return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r");
+    }
+
+    private static String unescape(String text) {
+        StringBuilder plain = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '\\') {
+                c = text.charAt(++i);
+                c = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+            }
+            plain.append(c);
+        }
+        return plain.toString();
+    }
+}

@@ -1,0 +1,44 @@
+package org.igniterealtime.openfire.heartbeat.harness;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Where things lie that were built, and where we may write. */
+public final class Products {
+    private Products() {}
+
+    /** The folder of all products ({@code heartbeat.products}, by default {@code build}). */
+    private static Path root() {
+        return Path.of(System.getProperty("heartbeat.products", "build")).toAbsolutePath().normalize();
+    }
+
+    /** A folder of this name below it. */
+    public static Path folder(String name) {
+        try {
+            return Files.createDirectories(root().resolve(name));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The plugin under test. */
+    public static Path plugin() {
+        Path jar = Path.of(System.getProperty("heartbeat.jar", root().resolve("heartbeat.jar").toString()))
+                .toAbsolutePath()
+                .normalize();
+        if (!Files.isRegularFile(jar)) {
+            throw new IllegalStateException("there is no plugin at " + jar);
+        }
+        return jar;
+    }
+
+    static Path openfireLibraries() {
+        Path folder = root().resolve("openfire-" + System.getProperty("openfire.version", "4.2.0")).resolve("lib");
+        if (!Files.isDirectory(folder)) {
+            throw new IllegalStateException("Openfire is not built: run mvn -f tests/openfire/pom.xml package");
+        }
+        return folder;
+    }
+}

@@ -1,0 +1,50 @@
+package org.igniterealtime.openfire.heartbeat.suite;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.TestInstance;
+
+/** The rows that have a server of their own each, all at once: they too wait most of the time. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+final class OwnServerTest {
+    private final List<Site> sites = new ArrayList<>();
+    private List<OwnRow> rows;
+
+    @BeforeAll
+    void start() {
+        String wanted = System.getProperty("row", "");
+        rows = OwnServerRows.all().stream()
+                .filter(row -> wanted.isEmpty() || row.name().equals(wanted))
+                .toList();
+        // All are up before the first row begins: a server that starts would be timed by the others.
+        ExecutorService starters = Executors.newFixedThreadPool(3);
+        rows.stream()
+                .map(row -> CompletableFuture.supplyAsync(row::start, starters))
+                .toList()
+                .forEach(site -> sites.add(site.join()));
+        starters.shutdown();
+    }
+
+    @AfterAll
+    void stop() {
+        Site.closeAll(sites);
+    }
+
+    @TestFactory
+    @DisplayName("rows with a server of their own")
+    List<DynamicTest> rows() {
+        SideBySide all = new SideBySide();
+        for (int i = 0; i < rows.size(); i++) {
+            all.play(List.of(rows.get(i).row()), sites.get(i), Site.Kind.PLUGIN);
+        }
+        return all.tests();
+    }
+}

@@ -1,0 +1,160 @@
+package org.igniterealtime.openfire.heartbeat.suite;
+
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.Products;
+import org.igniterealtime.openfire.heartbeat.harness.RawClient;
+
+/** A server that rows of the table are played on. */
+final class Site implements AutoCloseable {
+    /** What the server has to do with the plugin; the text heads a column of the report. */
+    enum Kind {
+        ALONE("Openfire alone"),
+        PLUGIN("with the plugin"),
+        LATE("plugin loaded late");
+
+        final String title;
+
+        Kind(String title) {
+            this.title = title;
+        }
+    }
+
+    private static final long PATIENCE_SECONDS = 90;
+
+    /** What the logins have set going shall be over before anything is timed. */
+    private static final double REST = 1;
+
+    private final Kind kind;
+    private final OpenfireServer server;
+    private final CountDownLatch in;
+    private final CountDownLatch ready;
+    private final CountDownLatch open = new CountDownLatch(1);
+    private volatile RuntimeException failure;
+
+    Site(Kind kind, OpenfireServer server, int rows) {
+        this.kind = kind;
+        this.server = server;
+        this.in = new CountDownLatch(rows);
+        this.ready = new CountDownLatch(rows);
+        Thread opener = new Thread(this::openWhenAllAreReady, "opener");
+        opener.setDaemon(true);
+        opener.start();
+    }
+
+    /** A server with T set, for this number of rows. */
+    static Site start(Kind kind, String name, int rows) {
+        return start(kind, setup(name), rows);
+    }
+
+    /** The settings of a server for the table, to be changed where a row needs others. */
+    static OpenfireServer.Setup setup(String name) {
+        return OpenfireServer.named(name).set("xmpp.client.idle", Times.T_MILLIS);
+    }
+
+    static Site start(Kind kind, OpenfireServer.Setup setup, int rows) {
+        if (kind == Kind.PLUGIN) {
+            setup.plugin(Products.plugin());
+        }
+        OpenfireServer server = setup.start();
+        if (kind == Kind.PLUGIN && !"null".equals(server.refusal())) {
+            throw new IllegalStateException("the plugin refused to work: " + server.refusal());
+        }
+        warmUp(server);
+        return new Site(kind, server, rows);
+    }
+
+    /** What a server does for the first time takes longer than what is timed here. */
+    private static void warmUp(OpenfireServer server) {
+        List<String> users = List.of("warm-up-contact", "warm-up-1", "warm-up-2", "warm-up-3");
+        server.users(users);
+        server.contacts(users.subList(0, 1), users.subList(1, users.size()));
+        try (RawClient contact = RawClient.login(server.door(), users.get(0), "x").available()) {
+            for (String user : users.subList(1, users.size())) {
+                RawClient client = RawClient.login(server.door(), user, "x").available();
+                client.reset();
+                contact.awaitPresence(client.jid(), "unavailable");
+            }
+        }
+    }
+
+    Kind kind() {
+        return kind;
+    }
+
+    OpenfireServer server() {
+        return server;
+    }
+
+    boolean hasPlugin() {
+        return kind != Kind.ALONE;
+    }
+
+    /** The clients of one row are in; returns when those of all rows are. */
+    void awaitAllIn() throws InterruptedException {
+        in.countDown();
+        await(in);
+        Times.sleep(REST);
+    }
+
+    /** One row is ready; returns when it may begin: all rows are ready, and the plugin is loaded if it is a late one. */
+    void awaitOpen() throws InterruptedException {
+        ready.countDown();
+        await(open);
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** One row will not come. */
+    void absent() {
+        in.countDown();
+        ready.countDown();
+    }
+
+    private static void await(CountDownLatch latch) throws InterruptedException {
+        if (!latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+            throw new IllegalStateException("the other rows do not get ready");
+        }
+    }
+
+    private void openWhenAllAreReady() {
+        try {
+            await(ready);
+            if (kind == Kind.LATE && !server.install(Products.plugin())) {
+                throw new IllegalStateException("Openfire did not load the plugin");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            failure = e;
+        }
+        open.countDown();
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        List<String> faults = server.faults();
+        if (!faults.isEmpty()) {
+            throw new AssertionError("see " + server.home().resolve("logs") + ": " + faults);
+        }
+    }
+
+    /** Closes all of them, and says of all what was wrong. */
+    static void closeAll(List<Site> sites) {
+        AssertionError wrong = new AssertionError("servers were not in order");
+        for (Site site : sites) {
+            try {
+                site.close();
+            } catch (AssertionError | RuntimeException e) {
+                wrong.addSuppressed(e);
+            }
+        }
+        if (wrong.getSuppressed().length > 0) {
+            throw wrong;
+        }
+    }
+}

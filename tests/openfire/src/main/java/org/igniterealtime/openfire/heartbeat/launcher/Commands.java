@@ -1,0 +1,318 @@
+package org.igniterealtime.openfire.heartbeat.launcher;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.reflect.Field;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jivesoftware.database.DbConnectionManager;
+import org.jivesoftware.openfire.SessionManager;
+import org.jivesoftware.openfire.XMPPServer;
+import org.jivesoftware.openfire.container.Plugin;
+import org.jivesoftware.openfire.container.PluginListener;
+import org.jivesoftware.openfire.container.PluginManager;
+import org.jivesoftware.openfire.session.ClientSession;
+import org.jivesoftware.openfire.session.LocalSession;
+import org.jivesoftware.openfire.spi.ConnectionListener;
+import org.jivesoftware.openfire.spi.ConnectionManagerImpl;
+import org.jivesoftware.openfire.spi.ConnectionType;
+import org.jivesoftware.util.JiveGlobals;
+import org.jivesoftware.util.cache.CacheFactory;
+import org.xmpp.packet.JID;
+
+/** What the launcher can be told to do, by the doors that an administrator or the console uses. */
+final class Commands {
+    private static final long PLUGIN_SECONDS = 90;
+    private static final int DATABASE_CONNECTIONS = 12;
+    private static final int SUBSCRIBED_BOTH = 3;
+    private static final int NOTHING_ASKED = -1;
+
+    private final XMPPServer server;
+    private final PluginManager plugins;
+    /** How often each plugin was created and destroyed: its initialisation is over when the event comes. */
+    private final Map<String, Integer> created = new ConcurrentHashMap<>();
+
+    private long nextRosterId = 1;
+
+    Commands(XMPPServer server) {
+        this.server = server;
+        this.plugins = server.getPluginManager();
+        plugins.addPluginListener(new PluginListener() {
+            @Override
+            public void pluginCreated(String name, Plugin plugin) {
+                created.merge(name, 1, Integer::sum);
+            }
+
+            @Override
+            public void pluginDestroyed(String name, Plugin plugin) {
+                // Commands that unload return when it is done.
+            }
+        });
+    }
+
+    void awaitListening() throws Exception {
+        await(() -> plugins.isExecuted() && clients().getSocketAcceptor() != null, "the client port to open");
+    }
+
+    String run(String command, String... arguments) throws Exception {
+        switch (command) {
+            case "users":
+                return addUsers(arguments);
+            case "contacts":
+                return addContacts(arguments[0].split(" "), arguments[1].split(" "));
+            case "set":
+                JiveGlobals.setProperty(arguments[0], arguments[1]);
+                return "";
+            case "delete":
+                JiveGlobals.deleteProperty(arguments[0]);
+                return "";
+            case "get":
+                return String.valueOf(JiveGlobals.getProperty(arguments[0]));
+            case "install":
+                return install(arguments[0], Paths.get(arguments[1]));
+            case "uninstall":
+                return uninstall(arguments[0]);
+            case "reload":
+                return reload(arguments[0]);
+            case "loaded":
+                return Boolean.toString(plugins.getPlugin(arguments[0]) != null);
+            case "status":
+                return ask("status", new Class<?>[] {boolean.class}, Boolean.valueOf(arguments[0]));
+            case "last-activity":
+                return ask("lastActivity", new Class<?>[] {String.class}, arguments[0]);
+            case "refusal":
+                return ask("refusal", new Class<?>[] {});
+            case "close":
+                return close(new JID(arguments[0]));
+            case "sessions":
+                return sessions();
+            case "connections":
+                return Integer.toString(clients().getSocketAcceptor().getManagedSessionCount());
+            case "restart-listener":
+                clients().restart();
+                await(() -> clients().getSocketAcceptor() != null, "the client port to open again");
+                return "";
+            case "threads":
+                return threads();
+            case "kill-thread":
+                return killThread(arguments[0]);
+            case "maps":
+                return Long.toString(linesMatching(Paths.get("/proc/self/maps"), arguments[0]));
+            case "descriptors":
+                try (Stream<Path> open = Files.list(Paths.get("/proc/self/fd"))) {
+                    return Long.toString(open.count());
+                }
+            case "heap":
+                System.gc();
+                Runtime runtime = Runtime.getRuntime();
+                return Long.toString(runtime.totalMemory() - runtime.freeMemory());
+            case "gc":
+                System.gc();
+                return "";
+            case "forget":
+                forget();
+                System.gc();
+                return "";
+            case "stop":
+                server.stop();
+                return "";
+            default:
+                throw new IllegalArgumentException("no such command: " + command);
+        }
+    }
+
+    private ConnectionListener clients() {
+        ConnectionManagerImpl connections = (ConnectionManagerImpl) server.getConnectionManager();
+        return connections.getListener(ConnectionType.SOCKET_C2S, false);
+    }
+
+    /** Adds users whose password is their name. Straight into the table: a thousand of them shall cost no second. */
+    private static String addUsers(String[] names) throws SQLException {
+        String row = "INSERT INTO ofUser (username, plainPassword, creationDate, modificationDate) VALUES (?,?,?,?)";
+        String now = "00" + System.currentTimeMillis();
+        try (Connection database = DbConnectionManager.getConnection();
+                PreparedStatement insert = database.prepareStatement(row)) {
+            for (String name : names) {
+                insert.setString(1, name);
+                insert.setString(2, name);
+                insert.setString(3, now);
+                insert.setString(4, now);
+                insert.addBatch();
+            }
+            insert.executeBatch();
+        }
+        return "";
+    }
+
+    /** Lets everyone of the one list and everyone of the other see each other's presence. */
+    private synchronized String addContacts(String[] some, String[] others) throws SQLException {
+        String row = "INSERT INTO ofRoster (username, rosterID, jid, sub, ask, recv) VALUES (?,?,?,?,?,?)";
+        String domain = server.getServerInfo().getXMPPDomain();
+        try (Connection database = DbConnectionManager.getConnection();
+                PreparedStatement insert = database.prepareStatement(row)) {
+            for (String one : some) {
+                for (String other : others) {
+                    addRosterItem(insert, one, other + "@" + domain);
+                    addRosterItem(insert, other, one + "@" + domain);
+                }
+                insert.executeBatch();
+            }
+        }
+        // Rosters that Openfire holds in memory would not know.
+        Set<String> changed = new TreeSet<>(Arrays.asList(some));
+        changed.addAll(Arrays.asList(others));
+        for (String user : changed) {
+            CacheFactory.createCache("Roster").remove(user);
+        }
+        return "";
+    }
+
+    private void addRosterItem(PreparedStatement insert, String user, String contact) throws SQLException {
+        insert.setString(1, user);
+        insert.setLong(2, nextRosterId++);
+        insert.setString(3, contact);
+        insert.setInt(4, SUBSCRIBED_BOTH);
+        insert.setInt(5, NOTHING_ASKED);
+        insert.setInt(6, NOTHING_ASKED);
+        insert.addBatch();
+    }
+
+    /** Installs as the console's upload form does. Answers whether the plugin is loaded then. */
+    private String install(String name, Path jar) throws IOException {
+        try (InputStream in = Files.newInputStream(jar)) {
+            plugins.installPlugin(in, name + ".jar");
+        }
+        return Boolean.toString(plugins.getPlugin(name) != null);
+    }
+
+    private String uninstall(String name) throws Exception {
+        plugins.deletePlugin(name);
+        Path folder = plugins.getPluginsDirectory().resolve(name);
+        await(() -> plugins.getPlugin(name) == null && Files.notExists(folder), name + " to be unloaded");
+        return "";
+    }
+
+    private String reload(String name) throws Exception {
+        int before = created.getOrDefault(name, 0);
+        if (!plugins.reloadPlugin(name)) {
+            throw new IllegalStateException("Openfire does not reload " + name);
+        }
+        await(() -> created.getOrDefault(name, 0) > before, name + " to be loaded again");
+        return "";
+    }
+
+    /** Calls a method of our plugin, whose classes only its own loader knows. */
+    private String ask(String method, Class<?>[] types, Object... arguments) throws ReflectiveOperationException {
+        Plugin plugin = plugins.getPlugin("heartbeat");
+        if (plugin == null) {
+            throw new IllegalStateException("the plugin is not loaded");
+        }
+        return String.valueOf(plugin.getClass().getMethod(method, types).invoke(plugin, arguments));
+    }
+
+    private static String close(JID address) {
+        ClientSession session = SessionManager.getInstance().getSession(address);
+        if (session == null) {
+            throw new IllegalArgumentException("no session of " + address);
+        }
+        session.close();
+        return "";
+    }
+
+    /** One line per client session: address, "detached" if it waits to be resumed, else "connected". */
+    private static String sessions() {
+        return SessionManager.getInstance().getSessions().stream()
+                .map(session -> session.getAddress()
+                        + (session instanceof LocalSession && ((LocalSession) session).isDetached()
+                                ? " detached"
+                                : " connected"))
+                .sorted()
+                .collect(Collectors.joining("\n"));
+    }
+
+    private static String threads() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .map(Thread::getName)
+                .sorted()
+                .collect(Collectors.joining("\n"));
+    }
+
+    /** Ends a thread by force, whatever it does: the stand-in for a fault that nobody thought of. */
+    @SuppressWarnings("deprecation")
+    private static String killThread(String name) throws Exception {
+        List<Thread> found = Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().equals(name))
+                .collect(Collectors.toList());
+        if (found.isEmpty()) {
+            throw new IllegalArgumentException("no thread " + name);
+        }
+        for (Thread thread : found) {
+            thread.stop();
+            thread.join(TimeUnit.SECONDS.toMillis(10));
+            if (thread.isAlive()) {
+                throw new IllegalStateException(name + " goes on");
+            }
+        }
+        return Integer.toString(found.size());
+    }
+
+    /**
+     * Drops what keeps an unloaded plugin alive though nobody wants to: HSQLDB remembers each connection's last warning
+     * (as "no data") with its stack trace, and a thread remembers whose code was on the stack when it was started, which
+     * for a thread of Openfire's pools may have been a filter of the plugin's.
+     */
+    private static void forget() throws SQLException, ReflectiveOperationException {
+        List<Connection> all = new ArrayList<>();
+        try {
+            for (int i = 0; i < DATABASE_CONNECTIONS; i++) {
+                Connection database = DbConnectionManager.getConnection();
+                all.add(database);
+                database.clearWarnings();
+            }
+        } finally {
+            for (Connection database : all) {
+                database.close();
+            }
+        }
+        Field inherited = Thread.class.getDeclaredField("inheritedAccessControlContext");
+        inherited.setAccessible(true);
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            inherited.set(thread, null);
+        }
+    }
+
+    private static long linesMatching(Path file, String part) throws IOException {
+        try (Stream<String> lines = Files.lines(file)) {
+            return lines.filter(line -> line.contains(part)).count();
+        }
+    }
+
+    private interface Condition {
+        boolean holds() throws Exception;
+    }
+
+    private static void await(Condition condition, String what) throws Exception {
+        long start = System.nanoTime();
+        while (!condition.holds()) {
+            if (System.nanoTime() - start > TimeUnit.SECONDS.toNanos(PLUGIN_SECONDS)) {
+                throw new TimeoutException("waited in vain for " + what);
+            }
+            Thread.sleep(20);
+        }
+    }
+}
