@@ -106,7 +106,7 @@ final class Rows {
             List<Event> unavailable = contact.presences(client.jid(), "unavailable");
             stage.always(fate.pings().size() == 1, client.name() + " is pinged once");
             stage.always(unavailable.size() == 1, "the contact is told once of " + client.name());
-            stage.always(fate.end() >= T && fate.end() <= T + 2 * TICK + SLACK, client.name() + " is closed at T");
+            stage.always(fate.end() >= T && fate.end() <= T + 3 * TICK, client.name() + " is closed at T");
         }
         for (int i = 0; i < MANY; i++) {
             RawClient client = clients.get(i);
