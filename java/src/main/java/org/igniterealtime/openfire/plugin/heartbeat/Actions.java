@@ -9,7 +9,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.auth.UnauthorizedException;
 import org.jivesoftware.openfire.session.LocalClientSession;
@@ -187,11 +186,7 @@ final class Actions implements AutoCloseable {
 
     private void abort(Watched watched) {
         boolean closed = watched.transport.isClosed();
-        watched.transport.drop();
-        Connection connection = watched.connection;
-        if (connection != null && !connection.isClosed()) {
-            connection.close();
-        }
+        watched.transport.abort();
         if (closed) {
             // Closed on the wire some time ago, and its event is still stuck: this is the end that it would tell.
             sessions.ended(watched);

@@ -413,6 +413,11 @@ public final class Sessions {
         }
 
         @Override
+        public void abort() {
+            // Nothing to close.
+        }
+
+        @Override
         public boolean isClosed() {
             return true;
         }

@@ -16,6 +16,9 @@ public interface Transport {
     /** Closes at once; what was not sent is lost. */
     void drop();
 
+    /** Drops a connection whose closing did not come to its end, and sees to it that Openfire ends it too. */
+    void abort();
+
     /** Whether the connection is closed on the wire. */
     boolean isClosed();
 

@@ -128,6 +128,15 @@ final class MinaConnection implements Transport {
     }
 
     @Override
+    public void abort() {
+        drop();
+        Connection connection = connection();
+        if (connection != null && !connection.isClosed()) {
+            connection.close();
+        }
+    }
+
+    @Override
     public boolean isClosed() {
         return session.getCloseFuture().isClosed();
     }

@@ -1,0 +1,181 @@
+package org.igniterealtime.openfire.plugin.heartbeat.netty;
+
+import io.netty.channel.Channel;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.igniterealtime.openfire.plugin.heartbeat.Adapter;
+import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
+import org.igniterealtime.openfire.plugin.heartbeat.Sessions;
+import org.jivesoftware.openfire.Connection;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Watches the connections of clients on Openfire 4.8 and later, which speaks to them through Netty. Servers, components
+ * and connection managers have acceptors of their own, and those are not touched.
+ *
+ * <p>Openfire asks a factory of ours for each new channel, and for all channels when the factory is added. It may ask
+ * twice for a channel that is opened at that moment, or miss it: whoever notes a channel first watches it, and adding
+ * the factory once more, which changes nothing in Openfire, finds what was missed.
+ */
+public final class NettyAdapter implements Adapter {
+    private static final Logger Log = LoggerFactory.getLogger(NettyAdapter.class);
+
+    /** Looks after a change on which all channels are gone through, and how many lie between two later ones. */
+    private static final int EARLY_SWEEPS = 3;
+
+    private static final int SWEEP_EVERY = 60;
+
+    private final Sessions sessions;
+    private final NettyOpenfire openfire;
+    private final NettyOpenfire.Acceptors acceptors;
+    private final Consumer<Connection> interrupter;
+    private final Object factory;
+    private final RateLimit faults = new RateLimit();
+    private final Map<Channel, NettyConnection> watched = new ConcurrentHashMap<>();
+
+    /** Closed, and the event that tells so has not come to its place yet. */
+    private final Set<NettyConnection> closed = ConcurrentHashMap.newKeySet();
+
+    /** The acceptors that have our factory. Guarded by this. */
+    private Set<Object> known = new HashSet<>();
+
+    /** The looks left until all channels are gone through. Guarded by this. */
+    private int sweeps;
+
+    private int looks;
+
+    /** The thread that goes through all channels. What it finds may have logged in before. */
+    private volatile Thread sweeper;
+
+    private volatile boolean found;
+    private volatile boolean detached;
+
+    /**
+     * Changes nothing yet.
+     *
+     * @throws ReflectiveOperationException its message names what this server does not have
+     */
+    public NettyAdapter(Sessions sessions) throws ReflectiveOperationException {
+        this(sessions, NettyOpenfire.acceptorsOfClients(), NettyOpenfire.interrupter());
+    }
+
+    NettyAdapter(Sessions sessions, NettyOpenfire.Acceptors acceptors, Consumer<Connection> interrupter)
+            throws ReflectiveOperationException {
+        this.sessions = sessions;
+        this.acceptors = acceptors;
+        this.interrupter = interrupter;
+        openfire = NettyOpenfire.find();
+        factory = openfire.factory(this::watch);
+    }
+
+    /**
+     * Looks whether this server can be served.
+     *
+     * @throws ReflectiveOperationException its message names what this server does not have
+     */
+    public static void check() throws ReflectiveOperationException {
+        NettyOpenfire.find();
+        NettyOpenfire.acceptorsOfClients();
+    }
+
+    @Override
+    public void look() {
+        Set<Object> used = acceptors.inUse();
+        boolean sweep;
+        synchronized (this) {
+            if (detached) {
+                return;
+            }
+            if (!used.equals(known)) {
+                sweeps = EARLY_SWEEPS;
+                // Replaced when the settings of a port change. What they have open is watched until it closes.
+                known.stream().filter(each -> !used.contains(each)).forEach(each -> openfire.remove(each, factory));
+                known = used;
+            }
+            looks++;
+            sweep = sweeps > 0 || looks % SWEEP_EVERY == 0;
+            if (sweep) {
+                sweeps = Math.max(0, sweeps - 1);
+                sweep();
+            }
+        }
+        if (found) {
+            found = false;
+            sessions.adoptAll();
+        }
+        tidy(sweep);
+    }
+
+    @Override
+    public void detach() {
+        synchronized (this) {
+            detached = true;
+            known.forEach(each -> openfire.remove(each, factory));
+            known = new HashSet<>();
+        }
+        watched.values().forEach(NettyConnection::remove);
+        watched.clear();
+        closed.clear();
+    }
+
+    private void sweep() {
+        sweeper = Thread.currentThread();
+        try {
+            known.forEach(each -> openfire.add(each, factory));
+        } finally {
+            sweeper = null;
+        }
+    }
+
+    private void watch(Channel channel) {
+        if (detached || watched.containsKey(channel)) {
+            return;
+        }
+        NettyConnection connection = new NettyConnection(channel, sessions, openfire, interrupter, faults, this::over);
+        if (watched.putIfAbsent(channel, connection) != null) {
+            return;
+        }
+        try {
+            if (!connection.start()) {
+                watched.remove(channel, connection);
+                return;
+            }
+        } catch (RuntimeException | LinkageError e) {
+            connection.remove();
+            // It stays noted until it closes: what failed now fails again, and Openfire has it.
+            if (faults.allows()) {
+                Log.error("A connection is not watched, Openfire's own idle handling has it: {}", channel, e);
+            }
+        }
+        if (Thread.currentThread() == sweeper) {
+            found = true;
+        }
+        if (detached) {
+            connection.remove();
+            watched.remove(channel, connection);
+        } else if (connection.isClosed()) {
+            closed.add(connection);
+        }
+    }
+
+    private void over(NettyConnection connection) {
+        watched.remove(connection.channel(), connection);
+        closed.remove(connection);
+    }
+
+    /** Ends what closed without a word to us: at the moment it was found, or together with the threads that tell it. */
+    private void tidy(boolean all) {
+        if (all) {
+            watched.values().stream().filter(NettyConnection::isClosed).forEach(closed::add);
+        }
+        for (NettyConnection each : closed) {
+            if (each.isOverdue()) {
+                each.end();
+            }
+        }
+    }
+}

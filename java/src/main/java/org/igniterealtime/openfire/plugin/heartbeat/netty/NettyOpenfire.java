@@ -1,0 +1,160 @@
+package org.igniterealtime.openfire.plugin.heartbeat.netty;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelPipeline;
+import io.netty.util.AttributeKey;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jivesoftware.openfire.Connection;
+import org.jivesoftware.openfire.ConnectionManager;
+import org.jivesoftware.openfire.XMPPServer;
+import org.jivesoftware.openfire.spi.ConnectionListener;
+import org.jivesoftware.openfire.spi.ConnectionManagerImpl;
+import org.jivesoftware.openfire.spi.ConnectionType;
+import org.xmpp.packet.StreamError;
+
+/**
+ * What Openfire has had since it moved to Netty in 4.8, and the one that we are compiled against has not: found by
+ * name, all at once, before anything is changed. None of it is on the way of a read.
+ */
+final class NettyOpenfire {
+    /** Openfire's name of the handler that pings and closes a silent client. It is an inner matter of its pipeline. */
+    static final String KEEP_ALIVE = "keepAliveHandler";
+
+    /** The handler that stanzas are brought to. Up to 5.0 it has no name. */
+    final Class<? extends ChannelHandler> businessLogic;
+
+    private final Class<?> acceptorClass;
+    private final Class<?> factoryClass;
+    private final Method addFactory;
+    private final Method removeFactory;
+    private final AttributeKey<?> connection;
+    private final AttributeKey<?> written;
+    private final AttributeKey<?> idle;
+
+    private NettyOpenfire() throws ReflectiveOperationException {
+        acceptorClass = Class.forName("org.jivesoftware.openfire.spi.NettyConnectionAcceptor");
+        factoryClass = Class.forName("org.jivesoftware.openfire.nio.NettyChannelHandlerFactory");
+        addFactory = acceptorClass.getMethod("addChannelHandler", factoryClass);
+        removeFactory = acceptorClass.getMethod("removeChannelHandler", factoryClass);
+        factoryClass.getMethod("removeHandlerFrom", ChannelPipeline.class);
+        businessLogic = Class.forName("org.jivesoftware.openfire.nio.NettyConnectionHandler")
+                .asSubclass(ChannelHandler.class);
+        connection = attribute("CONNECTION");
+        written = attribute("WRITTEN_BYTES");
+        idle = attribute("IDLE_FLAG");
+    }
+
+    /** @throws ReflectiveOperationException its message names what this server does not have */
+    static NettyOpenfire find() throws ReflectiveOperationException {
+        return new NettyOpenfire();
+    }
+
+    private AttributeKey<?> attribute(String field) throws ReflectiveOperationException {
+        return (AttributeKey<?>) businessLogic.getField(field).get(null);
+    }
+
+    /**
+     * Tells the acceptors that clients connect to.
+     *
+     * @throws ReflectiveOperationException its message names what this server does not have
+     */
+    static Acceptors acceptorsOfClients() throws ReflectiveOperationException {
+        Method acceptorOf = ConnectionListener.class.getMethod("getConnectionAcceptor");
+        return () -> {
+            Set<Object> found = new HashSet<>();
+            XMPPServer server = XMPPServer.getInstance();
+            ConnectionManager manager = server == null ? null : server.getConnectionManager();
+            if (manager instanceof ConnectionManagerImpl) {
+                for (ConnectionListener each :
+                        ((ConnectionManagerImpl) manager).getListeners(ConnectionType.SOCKET_C2S)) {
+                    // None while the port is closed, as at the start of the server.
+                    Object acceptor = call(acceptorOf, each);
+                    if (acceptor != null) {
+                        found.add(acceptor);
+                    }
+                }
+            }
+            return found;
+        };
+    }
+
+    /**
+     * Closes a connection as one that the network has cut, so that its session can be resumed. Up to 5.0 Openfire takes
+     * any other close for the end of the session; from 5.1 on there is no such difference, and nothing to do.
+     */
+    static Consumer<Connection> interrupter() {
+        Method close;
+        try {
+            close = Connection.class.getMethod("close", StreamError.class, boolean.class);
+        } catch (NoSuchMethodException e) {
+            return cut -> {};
+        }
+        return cut -> call(close, cut, null, true);
+    }
+
+    /** A factory of handlers, as Openfire wants it, that hands each channel to {@code watch}. */
+    Object factory(Consumer<Channel> watch) {
+        return Proxy.newProxyInstance(
+                NettyOpenfire.class.getClassLoader(), new Class<?>[] {factoryClass}, (proxy, method, arguments) -> {
+                    switch (method.getName()) {
+                        case "addNewHandlerTo":
+                            // With an executor from 5.1 on, without before.
+                            watch.accept(((ChannelPipeline) arguments[0]).channel());
+                            return null;
+                        case "equals":
+                            return proxy == arguments[0];
+                        case "hashCode":
+                            return System.identityHashCode(proxy);
+                        case "toString":
+                            return "Openfire Heartbeat";
+                        default:
+                            // removeHandlerFrom: the adapter knows its channels, and those of acceptors that are gone.
+                            return null;
+                    }
+                });
+    }
+
+    /** From now on the factory is asked for every new channel; before this returns it is asked for all that exist. */
+    void add(Object acceptor, Object factory) {
+        call(addFactory, acceptor, factory);
+    }
+
+    void remove(Object acceptor, Object factory) {
+        call(removeFactory, acceptor, factory);
+    }
+
+    Connection connection(Channel channel) {
+        return (Connection) channel.attr(connection).get();
+    }
+
+    /** Openfire has written something, so it has opened its stream. */
+    boolean hasWritten(Channel channel) {
+        return channel.attr(written).get() != null;
+    }
+
+    /** What Openfire noted of an earlier silence is past: its next word on silence shall be a ping, not the end. */
+    void forgetIdle(Channel channel) {
+        channel.attr(idle).set(null);
+    }
+
+    private static Object call(Method method, Object target, Object... arguments) {
+        try {
+            return method.invoke(target, arguments);
+        } catch (InvocationTargetException e) {
+            throw new IllegalStateException(method + " failed", e.getCause());
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(method + " is not to be called", e);
+        }
+    }
+
+    /** The acceptors in use. */
+    interface Acceptors {
+        Set<Object> inUse();
+    }
+}
