@@ -87,8 +87,9 @@ final class NettyConnection implements Transport {
             throw new IllegalStateException("Openfire's handlers are not where they should be: " + pipeline.names());
         }
         executor = business.executor();
-        long now = sessions.clock().nowUs();
-        Watched ours = sessions.opened(this, now, now);
+        long age = openfire.lastRead.ageUs(channel);
+        long read = Math.max(0, sessions.clock().nowUs() - age);
+        Watched ours = sessions.opened(this, read, read);
         if (ours == null) {
             return false;
         }
@@ -100,6 +101,10 @@ final class NettyConnection implements Transport {
             throw e;
         }
         sessions.connected(ours);
+        if (openfire.lastRead.ageUs(channel) < age) {
+            // It passed before the handler was there.
+            ours.read();
+        }
         return true;
     }
 

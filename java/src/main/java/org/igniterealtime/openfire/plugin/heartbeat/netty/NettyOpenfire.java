@@ -29,6 +29,8 @@ final class NettyOpenfire {
     /** The handler that stanzas are brought to. Up to 5.0 it has no name. */
     final Class<? extends ChannelHandler> businessLogic;
 
+    final LastRead lastRead = new LastRead();
+
     private final Class<?> acceptorClass;
     private final Class<?> factoryClass;
     private final Method addFactory;

@@ -172,6 +172,21 @@ class NettyAdapterTest {
         assertEquals(3, core.number("silent_s"));
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void knowsWhenItWasReadFromBefore(boolean ownThreads) throws Exception {
+        open(ownThreads);
+        acceptor.idleSeconds = 30;
+        Socket socket = connect(1).get(0);
+        TimeUnit.SECONDS.sleep(1);
+        socket.getOutputStream().write(' ');
+        assertEquals("<stream>", read(socket, 8));
+        TimeUnit.SECONDS.sleep(3);
+        core.tick(4);
+        adapter.look();
+        assertEquals(3, core.number("silent_s"), 1);
+    }
+
     @Test
     void stampsBytesThatTlsKeepsForItself() throws Exception {
         open(false);
