@@ -43,6 +43,9 @@ public final class NettyAdapter implements Adapter {
     /** The acceptors that have our factory. Guarded by this. */
     private Set<Object> known = new HashSet<>();
 
+    /** Ends our hearing of acceptors that start. Guarded by this. */
+    private Runnable deaf;
+
     /** The looks left until all channels are gone through. Guarded by this. */
     private int sweeps;
 
@@ -84,12 +87,15 @@ public final class NettyAdapter implements Adapter {
 
     @Override
     public void look() {
-        Set<Object> used = acceptors.inUse();
         boolean sweep;
         synchronized (this) {
             if (detached) {
                 return;
             }
+            if (deaf == null) {
+                deaf = acceptors.listen(this::starting);
+            }
+            Set<Object> used = acceptors.inUse();
             if (!used.equals(known)) {
                 sweeps = EARLY_SWEEPS;
                 // Replaced when the settings of a port change. What they have open is watched until it closes.
@@ -114,12 +120,23 @@ public final class NettyAdapter implements Adapter {
     public void detach() {
         synchronized (this) {
             detached = true;
+            if (deaf != null) {
+                deaf.run();
+            }
             known.forEach(each -> openfire.remove(each, factory));
             known = new HashSet<>();
         }
         watched.values().forEach(NettyConnection::remove);
         watched.clear();
         closed.clear();
+    }
+
+    /** Before its port is open: nobody comes in unwatched. */
+    private synchronized void starting(Object acceptor) {
+        if (!detached && known.add(acceptor)) {
+            openfire.add(acceptor, factory);
+            sweeps = EARLY_SWEEPS;
+        }
     }
 
     private void sweep() {

@@ -7,8 +7,10 @@ import io.netty.util.AttributeKey;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.ConnectionManager;
@@ -67,23 +69,51 @@ final class NettyOpenfire {
      * @throws ReflectiveOperationException its message names what this server does not have
      */
     static Acceptors acceptorsOfClients() throws ReflectiveOperationException {
-        Method acceptorOf = ConnectionListener.class.getMethod("getConnectionAcceptor");
-        return () -> {
-            Set<Object> found = new HashSet<>();
+        return new ClientAcceptors();
+    }
+
+    private static final class ClientAcceptors implements Acceptors {
+        private final Method acceptorOf = ConnectionListener.class.getMethod("getConnectionAcceptor");
+        private final Class<?> listenerClass =
+                Class.forName("org.jivesoftware.openfire.spi.ConnectionListener$SocketAcceptorEventListener");
+        private final Method add = ConnectionListener.class.getMethod("add", listenerClass);
+        private final Method remove = ConnectionListener.class.getMethod("remove", listenerClass);
+
+        private ClientAcceptors() throws ReflectiveOperationException {}
+
+        /** Openfire's ports for clients, open or not; they stay the same as long as it runs. */
+        private static Set<ConnectionListener> ports() {
             XMPPServer server = XMPPServer.getInstance();
             ConnectionManager manager = server == null ? null : server.getConnectionManager();
-            if (manager instanceof ConnectionManagerImpl) {
-                for (ConnectionListener each :
-                        ((ConnectionManagerImpl) manager).getListeners(ConnectionType.SOCKET_C2S)) {
-                    // None while the port is closed, as at the start of the server.
-                    Object acceptor = call(acceptorOf, each);
-                    if (acceptor != null) {
-                        found.add(acceptor);
-                    }
+            return manager instanceof ConnectionManagerImpl
+                    ? ((ConnectionManagerImpl) manager).getListeners(ConnectionType.SOCKET_C2S)
+                    : Collections.emptySet();
+        }
+
+        @Override
+        public Set<Object> inUse() {
+            Set<Object> found = new HashSet<>();
+            for (ConnectionListener port : ports()) {
+                // None while the port is closed, as at the start of the server.
+                Object acceptor = call(acceptorOf, port);
+                if (acceptor != null) {
+                    found.add(acceptor);
                 }
             }
             return found;
-        };
+        }
+
+        @Override
+        public Runnable listen(Consumer<Object> starting) {
+            Object listener = proxy(listenerClass, (method, arguments) -> {
+                if ("acceptorStarting".equals(method)) {
+                    starting.accept(arguments[0]);
+                }
+            });
+            Set<ConnectionListener> ports = ports();
+            ports.forEach(port -> call(add, port, listener));
+            return ports.isEmpty() ? null : () -> ports.forEach(port -> call(remove, port, listener));
+        }
     }
 
     /**
@@ -102,13 +132,18 @@ final class NettyOpenfire {
 
     /** A factory of handlers, as Openfire wants it, that hands each channel to {@code watch}. */
     Object factory(Consumer<Channel> watch) {
+        return proxy(factoryClass, (method, arguments) -> {
+            // With an executor from 5.1 on, without before. At removal, the adapter itself knows its channels.
+            if ("addNewHandlerTo".equals(method)) {
+                watch.accept(((ChannelPipeline) arguments[0]).channel());
+            }
+        });
+    }
+
+    private static Object proxy(Class<?> type, BiConsumer<String, Object[]> calls) {
         return Proxy.newProxyInstance(
-                NettyOpenfire.class.getClassLoader(), new Class<?>[] {factoryClass}, (proxy, method, arguments) -> {
+                NettyOpenfire.class.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
                     switch (method.getName()) {
-                        case "addNewHandlerTo":
-                            // With an executor from 5.1 on, without before.
-                            watch.accept(((ChannelPipeline) arguments[0]).channel());
-                            return null;
                         case "equals":
                             return proxy == arguments[0];
                         case "hashCode":
@@ -116,7 +151,7 @@ final class NettyOpenfire {
                         case "toString":
                             return "Openfire Heartbeat";
                         default:
-                            // removeHandlerFrom: the adapter knows its channels, and those of acceptors that are gone.
+                            calls.accept(method.getName(), arguments);
                             return null;
                     }
                 });
@@ -155,8 +190,13 @@ final class NettyOpenfire {
         }
     }
 
-    /** The acceptors in use. */
+    /** The acceptors of the ports that clients connect to. */
     interface Acceptors {
         Set<Object> inUse();
+
+        /**
+         * Tells of each acceptor that is about to open its port, until what is returned is run. Null: not yet possible.
+         */
+        Runnable listen(Consumer<Object> starting);
     }
 }

@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
@@ -55,6 +56,7 @@ class NettyAdapterTest {
     private final TestCore core = new TestCore();
     private final AtomicInteger interrupted = new AtomicInteger();
     private final Set<Object> inUse = new HashSet<>();
+    private final Set<Consumer<Object>> starting = new HashSet<>();
     private NettyConnectionAcceptor acceptor;
     private NettyAdapter adapter;
 
@@ -76,8 +78,19 @@ class NettyAdapterTest {
     }
 
     private NettyAdapter newAdapter() throws Exception {
-        return new NettyAdapter(
-                core.sessions(), () -> new HashSet<>(inUse), connection -> interrupted.incrementAndGet());
+        NettyOpenfire.Acceptors acceptors = new NettyOpenfire.Acceptors() {
+            @Override
+            public Set<Object> inUse() {
+                return new HashSet<>(inUse);
+            }
+
+            @Override
+            public Runnable listen(Consumer<Object> listener) {
+                starting.add(listener);
+                return () -> starting.remove(listener);
+            }
+        };
+        return new NettyAdapter(core.sessions(), acceptors, connection -> interrupted.incrementAndGet());
     }
 
     @ParameterizedTest
@@ -399,6 +412,22 @@ class NettyAdapterTest {
             adapter.detach();
             assertFalse(other.hasFactories());
         }
+    }
+
+    @Test
+    void isThereBeforeAPortIsOpened() throws Exception {
+        open(true);
+        inUse.clear();
+        adapter.look();
+        starting.forEach(listener -> listener.accept(acceptor));
+        connect(1);
+        await("its channel to be watched", () -> core.number("opened") == 1);
+        inUse.add(acceptor);
+        adapter.look();
+        assertTrue(acceptor.hasFactories());
+        adapter.detach();
+        assertFalse(acceptor.hasFactories());
+        assertTrue(starting.isEmpty());
     }
 
     @Test
