@@ -207,6 +207,17 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
     return code;
 }
 
+static int in_charge(hb_core *core, int64_t now_us)
+{
+    if (core->stopped)
+        return 0;
+    if (now_us - core->advanced_us <= HB_IN_CHARGE_US)
+        return 1;
+    if (!core->doubted_us)
+        core->doubted_us = now_us;
+    return now_us - core->doubted_us < HB_DOUBT_US ? HB_ASK_AGAIN : 0;
+}
+
 int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
 {
     int code = HB_ESTALE;
@@ -218,7 +229,7 @@ int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
         core->counts.idle_events++;
         /* A second clock found silence: have a look on the next tick, whatever ours says. */
         *due = 0;
-        code = !core->stopped && now_us - core->advanced_us <= HB_IN_CHARGE_US;
+        code = in_charge(core, now_us);
     }
     pthread_mutex_unlock(&core->lock);
     return code;

@@ -75,6 +75,7 @@ struct hb_core {
     uint8_t ping_key[HB_PINGID_KEY];
     uint64_t seed;
     int64_t advanced_us;
+    int64_t doubted_us; /* when hb_core_idle first missed an advance, 0: none is missed */
     bool stopped;
     uint32_t phases[HB_CLOSED + 1]; /* sessions in each */
     hb_counts counts;
@@ -127,7 +128,8 @@ void hb_slot_release(hb_core *core, uint32_t slot);
 /* The tick of the last byte read from a session. */
 uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
 
-/* Without an advance for so long, the core is not in charge any more. */
+/* Without an advance for so long, it is in doubt whether the core is in charge; and so much later it is not. */
+#define HB_DOUBT_US INT64_C(1000000)
 #define HB_IN_CHARGE_US INT64_C(5000000)
 
 /* hb_core_last_activity, with the lock held. */

@@ -55,6 +55,7 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
     if (set_back)
         hb_users_set_back(&core->users, wall_ms, set_back);
     core->advanced_us = now_us;
+    core->doubted_us = 0;
     if (core->clock.tick != before || core->cursor >= core->page_count * HB_PAGE_CELLS)
         core->cursor = 0;
     *tick = core->clock.tick;

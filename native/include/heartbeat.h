@@ -168,8 +168,11 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
 
 /*
  * The server's own idle timer found the session silent. Returns 1 if the core is in charge and the server shall leave
- * the session alone; 0 if it is not (no tick for some seconds, or stopped): the server's own handling must act.
+ * the session alone; 0 if it is not (it is not ticked any more, or stopped): the server's own handling must act. After
+ * some seconds without a tick it first returns HB_ASK_AGAIN, for a second: whoever slept, as the whole process may
+ * have, is to be given the time to wake up. Ask again within that second then.
  */
+#define HB_ASK_AGAIN 2
 int hb_core_idle(hb_core *core, hb_token token, int64_t now_us);
 
 /*

@@ -71,7 +71,7 @@ static void one_deed(dice *d, int worker, hb_token *t)
         check(fine(hb_core_unavailable(core, *t, "away", 4, false)));
         break;
     case 3:
-        check(hb_core_idle(core, *t, now) <= 1);
+        check(hb_core_idle(core, *t, now) <= HB_ASK_AGAIN);
         break;
     case 4:
         check(hb_core_pong(core, *t, "hb-", 3, now) <= 0);

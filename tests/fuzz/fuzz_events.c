@@ -219,7 +219,7 @@ static void one_call(world *w, input *in)
         break;
     }
     case 7:
-        must(hb_core_idle(w->core, t, w->now_us) <= 1);
+        must(hb_core_idle(w->core, t, w->now_us) <= HB_ASK_AGAIN);
         break;
     case 8:
         gone(w, i, hb_core_detached(w->core, t));

@@ -29,6 +29,11 @@ final class NativeCore implements AutoCloseable {
     /** This object was closed before the call. */
     static final int CLOSED = -100;
 
+    /** Answers of {@link #idle}: Openfire shall leave the session alone; shall ask again within a second. */
+    static final int IN_CHARGE = 1;
+
+    static final int ASK_AGAIN = 2;
+
     /** Verbs of actions and orders ({@code HB_VERBS}). */
     static final int NOTHING = 0;
 
@@ -182,11 +187,11 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
-    /** Openfire's idle timer found the session silent. True: Openfire shall leave it alone. */
-    boolean idle(long token, long nowUs) {
+    /** Openfire's idle timer found the session silent. Returns {@link #IN_CHARGE}, {@link #ASK_AGAIN} or another code. */
+    int idle(long token, long nowUs) {
         call.lock();
         try {
-            return handle != 0 && idle0(handle, token, nowUs) == 1;
+            return handle == 0 ? CLOSED : idle0(handle, token, nowUs);
         } finally {
             call.unlock();
         }

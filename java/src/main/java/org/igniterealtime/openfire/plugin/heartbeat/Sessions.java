@@ -85,9 +85,21 @@ public final class Sessions {
         }
     }
 
-    /** Openfire's idle timer found the connection silent. True: Openfire shall leave it alone. */
-    public boolean idle(Watched watched) {
-        return core.idle(watched.token, clock.nowUs());
+    /** Whose business a silent connection is. */
+    public enum Charge {
+        OURS,
+        OPENFIRES,
+        /** Not known yet: ask again in a moment. It takes a second at most. */
+        IN_DOUBT
+    }
+
+    /** Openfire's idle timer found the connection silent. */
+    public Charge idle(Watched watched) {
+        int answer = core.idle(watched.token, clock.nowUs());
+        if (answer == NativeCore.ASK_AGAIN) {
+            return Charge.IN_DOUBT;
+        }
+        return answer == NativeCore.IN_CHARGE ? Charge.OURS : Charge.OPENFIRES;
     }
 
     /** The connection is closed, Openfire is about to hear of it. */

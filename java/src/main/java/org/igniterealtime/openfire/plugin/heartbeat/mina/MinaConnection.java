@@ -26,6 +26,8 @@ final class MinaConnection implements Transport {
     private static final String READ = "heartbeat-read";
     private static final String EVENTS = "heartbeat-events";
 
+    private static final long DOUBT_MS = 50;
+
     /** Where Openfire keeps its object for the connection. */
     private static final String CONNECTION = "CONNECTION";
 
@@ -198,15 +200,28 @@ final class MinaConnection implements Transport {
                 next.sessionIdle(session, status);
                 return;
             }
-            boolean[] ours = new boolean[1];
-            safely(() -> ours[0] = sessions.idle(watched));
             boolean before = givenBack;
-            givenBack = !ours[0];
+            givenBack = !isOurs();
             if (givenBack && !before && session.getReaderIdleCount() > 1) {
                 forgetIdleness();
             } else if (givenBack) {
                 next.sessionIdle(session, status);
             }
+        }
+
+        /** Waits while it is in doubt, on one of Openfire's threads: once, when the process has slept or our ticks end. */
+        private boolean isOurs() {
+            Sessions.Charge[] charge = {Sessions.Charge.OPENFIRES};
+            try {
+                safely(() -> charge[0] = sessions.idle(watched));
+                while (charge[0] == Sessions.Charge.IN_DOUBT) {
+                    Thread.sleep(DOUBT_MS);
+                    safely(() -> charge[0] = sessions.idle(watched));
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return charge[0] == Sessions.Charge.OURS;
         }
 
         @Override

@@ -13,7 +13,9 @@ import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.EventExecutorGroup;
 import java.io.IOException;
 import java.util.NoSuchElementException;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLException;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
@@ -32,6 +34,7 @@ import org.slf4j.LoggerFactory;
 final class NettyConnection implements Transport {
     private static final Logger Log = LoggerFactory.getLogger(NettyConnection.class);
 
+    private static final long DOUBT_MS = 50;
     private static final String READ = "heartbeat-read";
     private static final String IDLE = "heartbeat-idle";
     private static final String BEFORE = "heartbeat-before";
@@ -262,16 +265,30 @@ final class NettyConnection implements Transport {
     }
 
     private final class IdleHandler extends ChannelInboundHandlerAdapter {
+        private void askAgain(ChannelHandlerContext context, Object event) {
+            if (!context.isRemoved()) {
+                userEventTriggered(context, event);
+            }
+        }
+
         @Override
         public void userEventTriggered(ChannelHandlerContext context, Object event) {
-            boolean[] ours = new boolean[1];
+            Sessions.Charge[] charge = {Sessions.Charge.OPENFIRES};
             if (event instanceof IdleStateEvent && ((IdleStateEvent) event).state() == IdleState.READER_IDLE) {
-                safely(() -> ours[0] = sessions.idle(watched));
+                safely(() -> charge[0] = sessions.idle(watched));
             }
-            if (ours[0]) {
-                openfire.forgetIdle(channel);
-            } else {
-                context.fireUserEventTriggered(event);
+            switch (charge[0]) {
+                case OURS:
+                    openfire.forgetIdle(channel);
+                    break;
+                case IN_DOUBT:
+                    // Once, when the process has slept or our ticks end.
+                    Future<?> unused =
+                            context.executor().schedule(() -> askAgain(context, event), DOUBT_MS, TimeUnit.MILLISECONDS);
+                    break;
+                default:
+                    context.fireUserEventTriggered(event);
+                    break;
             }
         }
     }
