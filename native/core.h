@@ -1,5 +1,5 @@
 /*
- * core.h - the core's insides, for core.c and status.c.
+ * core.h - the core's insides, for core.c, decide.c, slots.c and status.c.
  *
  * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of one page.
  */

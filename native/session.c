@@ -58,8 +58,7 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
             return later(moment.read, patience(policy) + 1);
         return later(moment.read, policy->idle - moment.jitter);
     case HB_PINGED: {
-        /* An answer may be a byte that no event tells of: look at least as often as such a byte could make a ping due.
-         */
+        /* An answer may be a byte that no event tells of: look as often as such a byte could make a ping due. */
         uint32_t from = session.since > moment.now ? session.since : moment.now;
         uint32_t answered = later(from, policy->idle > moment.jitter ? policy->idle - moment.jitter : 1);
         uint32_t late = session.flags & HB_S_LATE ? 1 : 0;
