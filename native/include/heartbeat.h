@@ -101,8 +101,7 @@ typedef enum hb_verb {
     X(HB_WHY_SPOKE, 8, "spoke", "it spoke before the deed was done: spared")                                           \
     X(HB_WHY_LOGOUT, 9, "logout", "it sent unavailable presence before its connection closed")                         \
     X(HB_WHY_CLOSED, 10, "closed", "its connection closed")                                                            \
-    X(HB_WHY_DETACHED, 11, "detached", "its connection closed, the session may be resumed")                            \
-    X(HB_WHY_RESUMED, 12, "resumed", "the session goes on over another connection")
+    X(HB_WHY_RESUMED, 11, "resumed", "the session goes on over another connection")
 
 typedef enum hb_reason {
 #define X(name, value, text, meaning) name = (value),

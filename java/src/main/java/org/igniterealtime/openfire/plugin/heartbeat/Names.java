@@ -15,7 +15,6 @@ final class Names {
         "spoke",
         "logout",
         "closed",
-        "detached",
         "resumed"
     };
 
