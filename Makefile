@@ -119,8 +119,8 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server demo demo-picture lint \
-    lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
+.PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server test-openfire demo \
+    demo-picture lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
 
 ## all: the plugin
 all: plugin
@@ -138,7 +138,7 @@ plugin: $(PLUGIN)
 ## test: everything below but fmt, cheap things first; goes on after a failure and counts
 test:
 	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
-	    lint test-c asan fuzz tsan check-library plugin test-java test-server
+	    lint test-c asan fuzz tsan check-library plugin test-java test-server test-openfire
 
 ## test-c: unit tests of the core, as it ships
 test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
@@ -167,6 +167,17 @@ test-java: $(PROPERTIES)
 ## test-server: a real Openfire with the plugin, and real clients
 test-server: $(PLUGIN) | $(BUILD)/log
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
+
+## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
+test-openfire: $(PLUGIN) | $(BUILD)/log
+ifdef OPENFIRE_HOME
+	@test -f "$(firstword $(wildcard $(OPENFIRE_HOME)/lib/xmppserver-*.jar))" || \
+	    { echo "OPENFIRE_HOME: no Openfire in '$(OPENFIRE_HOME)', lib/xmppserver-VERSION.jar is not there" >&2; exit 1; }
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
+	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME))
+else
+	@echo "skipped: the suite on an installed Openfire. Set OPENFIRE_HOME to a folder with Openfire 4.8 or later in it"
+endif
 
 ## demo: two servers, five clients and what becomes of them; ARGS=--stay keeps the server up
 demo: $(PLUGIN) $(DEMO)

@@ -16,6 +16,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.igniterealtime.openfire.heartbeat.harness.Installation;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 
@@ -31,7 +32,7 @@ public final class Demo {
     /** In the names of our servers' folders: two demos at once shall not share one. */
     private static final String MARK = "-" + ProcessHandle.current().pid();
 
-    private static final String OPENFIRE = "Openfire " + System.getProperty("openfire.version", "4.2.0");
+    private static final String OPENFIRE = "Openfire " + Installation.used().version();
 
     private final PrintStream out =
             new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);

@@ -5,7 +5,6 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -20,7 +19,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -170,16 +168,17 @@ public final class OpenfireServer implements AutoCloseable {
     // ---- The home and the process.
 
     private void makeHome(Setup setup) throws IOException, GeneralSecurityException {
-        delete(home);
+        Folders.delete(home);
         for (String folder : List.of("conf", "logs", "tmp", "plugins/admin", "resources/database", "resources/security")) {
             Files.createDirectories(home.resolve(folder));
         }
         write("openfire.xml", "conf/openfire.xml");
         write("security.xml", "conf/security.xml");
         write("log4j.properties", "conf/log4j.properties");
+        write("log4j2.xml", "conf/log4j2.xml");
         write("admin-plugin.xml", "plugins/admin/plugin.xml");
 
-        StringBuilder schema = new StringBuilder(template("schema.sql"));
+        StringBuilder schema = new StringBuilder(Installation.used().schema());
         Map<String, String> properties = new LinkedHashMap<>(setup.properties);
         properties.put("xmpp.domain", domain);
         properties.put("xmpp.fqdn", "localhost");
@@ -203,13 +202,7 @@ public final class OpenfireServer implements AutoCloseable {
     }
 
     private void write(String template, String file) throws IOException {
-        Files.writeString(home.resolve(file), template(template));
-    }
-
-    private static String template(String file) throws IOException {
-        try (InputStream in = OpenfireServer.class.getResourceAsStream("/openfire-home/" + file)) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        }
+        Files.writeString(home.resolve(file), Installation.template(template));
     }
 
     private Process launch(Setup setup) throws IOException {
@@ -229,10 +222,12 @@ public final class OpenfireServer implements AutoCloseable {
                 "-Djava.io.tmpdir=" + home.resolve("tmp"),
                 "-Djava.awt.headless=true",
                 "-DopenfireHome=" + home,
-                "-Dlog4j.configuration=" + home.resolve("conf/log4j.properties").toUri()));
+                // Of log4j 1 and 2: which of them it has is Openfire's matter.
+                "-Dlog4j.configuration=" + home.resolve("conf/log4j.properties").toUri(),
+                "-Dlog4j.configurationFile=" + home.resolve("conf/log4j2.xml").toUri()));
         command.addAll(setup.flags);
         command.add("-cp");
-        command.add(Products.openfireLibraries() + "/*");
+        command.add(Installation.used().classPath());
         command.add("org.igniterealtime.openfire.heartbeat.launcher.ServerMain");
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.directory(home.toFile());
@@ -395,6 +390,10 @@ public final class OpenfireServer implements AutoCloseable {
         return clients;
     }
 
+    public OpenfireVersion version() {
+        return Installation.used().version();
+    }
+
     public String domain() {
         return domain;
     }
@@ -495,17 +494,6 @@ public final class OpenfireServer implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             kill();
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        if (Files.notExists(folder)) {
-            return;
-        }
-        try (Stream<Path> all = Files.walk(folder)) {
-            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
         }
     }
 

@@ -33,12 +33,4 @@ public final class Products {
         }
         return jar;
     }
-
-    static Path openfireLibraries() {
-        Path folder = root().resolve("openfire-" + System.getProperty("openfire.version", "4.2.0")).resolve("lib");
-        if (!Files.isDirectory(folder)) {
-            throw new IllegalStateException("Openfire is not built: run mvn -f tests/openfire/pom.xml package");
-        }
-        return folder;
-    }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.igniterealtime.openfire.heartbeat.harness.Installation;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 
 /** The columns side by side: what Openfire does alone, and what it does with the plugin. */
@@ -25,7 +26,8 @@ final class Report {
     }
 
     static synchronized String text() {
-        StringBuilder text = new StringBuilder("# What was seen\n\nT is ").append((int) Times.T)
+        StringBuilder text = new StringBuilder("# What was seen\n\nOpenfire ").append(Installation.used().version())
+                .append(". T is ").append((int) Times.T)
                 .append(" s: a ping is due at T/2, the end at T. \"Plugin loaded late\" is shown where it differs.\n\n");
         text.append("| row | Openfire alone | with the plugin |\n|---|---|---|\n");
         CELLS.forEach((row, cells) -> {
@@ -47,7 +49,7 @@ final class Report {
     }
 
     static synchronized Path write() {
-        Path file = Products.folder("report").resolve("behaviour.md");
+        Path file = Products.folder("report").resolve("behaviour-" + Installation.used().version() + ".md");
         try {
             return Files.writeString(file, text());
         } catch (IOException e) {

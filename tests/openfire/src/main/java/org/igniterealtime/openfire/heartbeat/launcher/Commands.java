@@ -66,7 +66,7 @@ final class Commands {
     }
 
     void awaitListening() throws Exception {
-        await(() -> plugins.isExecuted() && clients().getSocketAcceptor() != null, "the client port to open");
+        await(() -> plugins.isExecuted() && Release.acceptor(clients()) != null, "the client port to open");
     }
 
     String run(String command, String... arguments) throws Exception {
@@ -90,7 +90,7 @@ final class Commands {
             case "reload":
                 return reload(arguments[0]);
             case "loaded":
-                return Boolean.toString(plugins.getPlugin(arguments[0]) != null);
+                return Boolean.toString(Release.plugin(plugins, arguments[0]) != null);
             case "status":
                 return ask("status", new Class<?>[] {boolean.class}, Boolean.valueOf(arguments[0]));
             case "last-activity":
@@ -102,10 +102,10 @@ final class Commands {
             case "sessions":
                 return sessions();
             case "connections":
-                return Integer.toString(clients().getSocketAcceptor().getManagedSessionCount());
+                return Integer.toString(Release.connections(clients()));
             case "restart-listener":
                 clients().restart();
-                await(() -> clients().getSocketAcceptor() != null, "the client port to open again");
+                await(() -> Release.acceptor(clients()) != null, "the client port to open again");
                 return "";
             case "threads":
                 return threads();
@@ -197,13 +197,13 @@ final class Commands {
         try (InputStream in = Files.newInputStream(jar)) {
             plugins.installPlugin(in, name + ".jar");
         }
-        return Boolean.toString(plugins.getPlugin(name) != null);
+        return Boolean.toString(Release.plugin(plugins, name) != null);
     }
 
     private String uninstall(String name) throws Exception {
         plugins.deletePlugin(name);
         Path folder = plugins.getPluginsDirectory().resolve(name);
-        await(() -> plugins.getPlugin(name) == null && Files.notExists(folder), name + " to be unloaded");
+        await(() -> Release.plugin(plugins, name) == null && Files.notExists(folder), name + " to be unloaded");
         return "";
     }
 
@@ -218,7 +218,7 @@ final class Commands {
 
     /** Calls a method of our plugin, whose classes only its own loader knows. */
     private String ask(String method, Class<?>[] types, Object... arguments) throws ReflectiveOperationException {
-        Plugin plugin = plugins.getPlugin("heartbeat");
+        Plugin plugin = Release.plugin(plugins, "heartbeat");
         if (plugin == null) {
             throw new IllegalStateException("the plugin is not loaded");
         }

@@ -1,0 +1,77 @@
+package org.igniterealtime.openfire.heartbeat.launcher;
+
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.Collection;
+import java.util.Optional;
+import org.jivesoftware.openfire.container.Plugin;
+import org.jivesoftware.openfire.container.PluginManager;
+import org.jivesoftware.openfire.spi.ConnectionListener;
+
+/**
+ * What Openfire has called otherwise since 4.2, which the launcher is compiled against. It runs in later ones as well:
+ * whatever differs for it, differs here.
+ */
+final class Release {
+    private Release() {}
+
+    /** What accepts connections on this port, or null while it is closed. From 4.8 on it is Netty's, before MINA's. */
+    static Object acceptor(ConnectionListener port) {
+        return isNetty() ? call(port, "getConnectionAcceptor") : call(port, "getSocketAcceptor");
+    }
+
+    /** How many connections it has open. Netty's keeps them to itself. */
+    static int connections(ConnectionListener port) {
+        Object acceptor = acceptor(port);
+        if (!isNetty()) {
+            return (Integer) call(acceptor, "getManagedSessionCount");
+        }
+        try {
+            Field channels = acceptor.getClass().getDeclaredField("allChannels");
+            channels.setAccessible(true);
+            return ((Collection<?>) channels.get(acceptor)).size();
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The plugin with this name, or null. */
+    static Plugin plugin(PluginManager plugins, String name) {
+        if (has(PluginManager.class, "getPlugin", String.class)) {
+            return (Plugin) call(plugins, "getPlugin", name);
+        }
+        return (Plugin) ((Optional<?>) call(plugins, "getPluginByCanonicalName", name)).orElse(null);
+    }
+
+    private static boolean isNetty() {
+        return has(ConnectionListener.class, "getConnectionAcceptor");
+    }
+
+    private static boolean has(Class<?> type, String method, Class<?>... parameters) {
+        try {
+            type.getMethod(method, parameters);
+            return true;
+        } catch (NoSuchMethodException e) {
+            return false;
+        }
+    }
+
+    /** Calls a public method whose parameters are all of the classes of these arguments. */
+    private static Object call(Object target, String name, Object... arguments) {
+        Class<?>[] types = new Class<?>[arguments.length];
+        for (int i = 0; i < types.length; i++) {
+            types[i] = arguments[i].getClass();
+        }
+        // What answers may be of a class that is not public.
+        try {
+            Method method = target.getClass().getMethod(name, types);
+            method.setAccessible(true);
+            return method.invoke(target, arguments);
+        } catch (InvocationTargetException e) {
+            throw new IllegalStateException(name + " failed", e.getCause());
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}
