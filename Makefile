@@ -43,6 +43,11 @@ FUZZ_SECONDS ?= 60
 # A hanging test is a failing test.
 TEST_TIMEOUT ?= 600
 
+# An Openfire that was installed or unpacked, for test-openfire and bench-openfire.
+OPENFIRE_HOME ?=
+CLIENTS ?= 2000
+RUNS ?= 10
+
 # --- Tools ------------------------------------------------------------------------------------------------------------
 
 CC := gcc
@@ -120,7 +125,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
 .PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server test-openfire demo \
-    demo-picture lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
+    demo-picture bench-openfire lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
 
 ## all: the plugin
 all: plugin
@@ -170,9 +175,8 @@ test-server: $(PLUGIN) | $(BUILD)/log
 
 ## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
 test-openfire: $(PLUGIN) | $(BUILD)/log
-ifdef OPENFIRE_HOME
-	@test -f "$(firstword $(wildcard $(OPENFIRE_HOME)/lib/xmppserver-*.jar))" || \
-	    { echo "OPENFIRE_HOME: no Openfire in '$(OPENFIRE_HOME)', lib/xmppserver-VERSION.jar is not there" >&2; exit 1; }
+ifneq ($(OPENFIRE_HOME),)
+	$(check-home)
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
 	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME))
 else
@@ -187,6 +191,15 @@ demo: $(PLUGIN) $(DEMO)
 demo-picture: $(PLUGIN) $(DEMO)
 	@tests/demo/run --picture docs/demo.svg
 
+## bench-openfire: what a ping cycle costs with the plugin and without; RUNS=10 CLIENTS=2000 OPENFIRE_HOME=DIR (none: 4.2.0)
+bench-openfire: $(PLUGIN) | $(BUILD)/log
+	$(check-home)
+	@echo "  MAVEN   bench-openfire"
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,bench/openfire -am -Dmaven.test.skip=true package \
+	    >$(BUILD)/log/maven-bench.log 2>&1 || { tail -n 60 $(BUILD)/log/maven-bench.log >&2; exit 1; }
+	@java -Xmx1g -cp '$(BUILD)/bench-openfire/lib/*' -Dopenfire.home=$(abspath $(OPENFIRE_HOME)) \
+	    org.igniterealtime.openfire.heartbeat.bench.PingCycle $(CLIENTS) $(RUNS)
+
 ## lint: clang-format, clang-tidy, gcc's analyzer, shellcheck; any finding is an error
 lint: lint-format lint-scripts lint-tidy lint-analyzer
 
@@ -197,6 +210,11 @@ fmt:
 ## clean: remove what was built (jansson's build, which is outside the repository, stays)
 clean:
 	$(Q)rm -rf $(BUILD) java/target tests/openfire/target tests/java/target
+
+define check-home
+	@test -z "$(OPENFIRE_HOME)" || test -f "$(firstword $(wildcard $(OPENFIRE_HOME)/lib/xmppserver-*.jar))" || \
+	    { echo "OPENFIRE_HOME: no Openfire in '$(OPENFIRE_HOME)', lib/xmppserver-VERSION.jar is not there" >&2; exit 1; }
+endef
 
 # --- C ----------------------------------------------------------------------------------------------------------------
 

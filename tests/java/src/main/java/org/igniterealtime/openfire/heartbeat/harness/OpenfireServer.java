@@ -68,6 +68,8 @@ public final class OpenfireServer implements AutoCloseable {
         private String domain;
         private String heap = "384m";
         private String collector = "-XX:+UseSerialGC";
+        /** For tests: native calls are checked, nobody waits for the best of compilers, and the plugin tells all. */
+        private List<String> manner = List.of("-Xcheck:jni", "-XX:TieredStopAtLevel=1", "-Dheartbeat.level=debug");
 
         private Setup(String name) {
             this.name = name;
@@ -122,6 +124,13 @@ public final class OpenfireServer implements AutoCloseable {
         public Setup shortPauses() {
             collector = "-XX:+UseG1GC";
             return flag("-XX:MaxGCPauseMillis=30");
+        }
+
+        /** As a server runs that is in use, to be measured. */
+        public Setup asInUse() {
+            manner = List.of("-Dheartbeat.level=info");
+            collector = "-XX:+UseG1GC";
+            return this;
         }
 
         public Setup flag(String value) {
@@ -208,12 +217,10 @@ public final class OpenfireServer implements AutoCloseable {
     private Process launch(Setup setup) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xcheck:jni",
                 // Standard output belongs to the launcher's answers.
                 "-XX:+DisplayVMOutputToStderr",
                 "-Xmx" + setup.heap,
                 setup.collector,
-                "-XX:TieredStopAtLevel=1",
                 "-XX:-UsePerfData",
                 "-Xlog:gc:file=" + home.resolve("logs/gc.log"),
                 "-XX:ErrorFile=" + home.resolve("logs/hs_err.log"),
@@ -225,6 +232,7 @@ public final class OpenfireServer implements AutoCloseable {
                 // Of log4j 1 and 2: which of them it has is Openfire's matter.
                 "-Dlog4j.configuration=" + home.resolve("conf/log4j.properties").toUri(),
                 "-Dlog4j.configurationFile=" + home.resolve("conf/log4j2.xml").toUri()));
+        command.addAll(setup.manner);
         command.addAll(setup.flags);
         command.add("-cp");
         command.add(Installation.used().classPath());
@@ -369,6 +377,20 @@ public final class OpenfireServer implements AutoCloseable {
     /** Client connections that are open, logged in or not. */
     public int connections() {
         return Integer.parseInt(command("connections"));
+    }
+
+    /** The time that its threads have spent on processors. */
+    public Duration cpu() {
+        return Duration.ofNanos(Long.parseLong(command("cpu")));
+    }
+
+    /** Samples what its threads do (JDK Flight Recorder), until the command "recorded" writes it to a file. */
+    public void record() {
+        command("record");
+    }
+
+    public void recorded(Path file) {
+        command("recorded", file.toString());
     }
 
     public List<String> threads() {

@@ -1,7 +1,9 @@
 package org.igniterealtime.openfire.heartbeat.launcher;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,6 +11,7 @@ import java.nio.file.Paths;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import jdk.jfr.Recording;
 import org.jivesoftware.database.DbConnectionManager;
 import org.jivesoftware.openfire.SessionManager;
 import org.jivesoftware.openfire.XMPPServer;
@@ -41,6 +45,7 @@ final class Commands {
     private static final int DATABASE_CONNECTIONS = 12;
     private static final int SUBSCRIBED_BOTH = 3;
     private static final int NOTHING_ASKED = -1;
+    private static final Duration SAMPLE = Duration.ofMillis(10);
 
     private final XMPPServer server;
     private final PluginManager plugins;
@@ -48,6 +53,7 @@ final class Commands {
     private final Map<String, Integer> created = new ConcurrentHashMap<>();
 
     private long nextRosterId = 1;
+    private Recording recording;
 
     Commands(XMPPServer server) {
         this.server = server;
@@ -121,6 +127,16 @@ final class Commands {
                 System.gc();
                 Runtime runtime = Runtime.getRuntime();
                 return Long.toString(runtime.totalMemory() - runtime.freeMemory());
+            case "cpu":
+                return Long.toString(
+                        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getProcessCpuTime());
+            case "record":
+                return startRecording();
+            case "recorded":
+                recording.stop();
+                recording.dump(Paths.get(arguments[0]));
+                recording.close();
+                return "";
             case "gc":
                 System.gc();
                 return "";
@@ -223,6 +239,14 @@ final class Commands {
             throw new IllegalStateException("the plugin is not loaded");
         }
         return String.valueOf(plugin.getClass().getMethod(method, types).invoke(plugin, arguments));
+    }
+
+    private String startRecording() {
+        recording = new Recording();
+        recording.enable("jdk.ExecutionSample").withPeriod(SAMPLE);
+        recording.enable("jdk.NativeMethodSample").withPeriod(SAMPLE);
+        recording.start();
+        return "";
     }
 
     private static String close(JID address) {
