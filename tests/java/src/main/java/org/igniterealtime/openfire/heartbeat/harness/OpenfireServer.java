@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -43,6 +45,10 @@ public final class OpenfireServer implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final char[] STORE_PASSWORD = "changeit".toCharArray();
     private static final AtomicInteger COUNT = new AtomicInteger();
+    private static final int FIRST_PORT = 12_000;
+    private static final int PORTS = 18_000;
+    /** Two that run at once shall not meet. */
+    private static final AtomicInteger NEXT_PORT = new AtomicInteger(new Random().nextInt(PORTS));
 
     /** Where a server lets clients in. */
     public record Door(String domain, int port) {}
@@ -78,6 +84,7 @@ public final class OpenfireServer implements AutoCloseable {
             set("xmpp.client.tls.policy", "disabled");
             set("xmpp.auth.anonymous", "true");
             set("xmpp.server.socket.active", "false");
+            set("xmpp.server.socket.ssl.active", "false");
             set("xmpp.component.socket.active", "false");
             set("xmpp.component.ssl.active", "false");
             set("xmpp.multiplex.socket.active", "false");
@@ -100,8 +107,13 @@ public final class OpenfireServer implements AutoCloseable {
 
         /** Gives a property the number of a free port. */
         public Setup port(String key) {
-            ports.put(key, freePort());
-            return set(key, ports.get(key).toString());
+            return port(key, freePort());
+        }
+
+        /** The same, with a port that was asked for before. */
+        public Setup port(String key, int number) {
+            ports.put(key, number);
+            return set(key, Integer.toString(number));
         }
 
         /** Puts this jar into the plugins folder as {@link #PLUGIN}, before the server starts. */
@@ -243,12 +255,22 @@ public final class OpenfireServer implements AutoCloseable {
         return builder.start();
     }
 
-    private static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    /**
+     * A port that nobody uses. Not one of those that the system itself hands out: a connection of somebody's might get it
+     * before the server opens it.
+     */
+    public static int freePort() {
+        for (int i = 0; i < PORTS; i++) {
+            int port = FIRST_PORT + Math.floorMod(NEXT_PORT.getAndIncrement(), PORTS);
+            try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                return socket.getLocalPort();
+            } catch (BindException e) {
+                // Taken: the next one.
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
+        throw new IllegalStateException("no port is free");
     }
 
     private void readAnswers() {

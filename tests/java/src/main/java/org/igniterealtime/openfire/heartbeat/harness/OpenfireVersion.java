@@ -12,6 +12,19 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return isSince(4, 8);
     }
 
+    /** Whether a connection that it closes as idle by itself is told so, by a stream error. */
+    public boolean saysWhyIdleEnds() {
+        return isNetty();
+    }
+
+    /**
+     * Whether contacts hear that a session is gone whose full JID another one has taken. From 5.1 on it does not say so
+     * once the new one has the route (its OF-3318): contacts see the JID stay online.
+     */
+    public boolean tellsOfReplaced() {
+        return !isSince(5, 1);
+    }
+
     @Override
     public String toString() {
         return major + "." + minor + "." + patch;

@@ -72,7 +72,7 @@ final class Commands {
     }
 
     void awaitListening() throws Exception {
-        await(() -> plugins.isExecuted() && Release.acceptor(clients()) != null, "the client port to open");
+        await(() -> plugins.isExecuted() && Release.isListening(clients()), "the client port to open");
     }
 
     String run(String command, String... arguments) throws Exception {
@@ -111,7 +111,7 @@ final class Commands {
                 return Integer.toString(Release.connections(clients()));
             case "restart-listener":
                 clients().restart();
-                await(() -> Release.acceptor(clients()) != null, "the client port to open again");
+                await(() -> Release.isListening(clients()), "the client port to open again");
                 return "";
             case "threads":
                 return threads();

@@ -16,9 +16,19 @@ import org.jivesoftware.openfire.spi.ConnectionListener;
 final class Release {
     private Release() {}
 
-    /** What accepts connections on this port, or null while it is closed. From 4.8 on it is Netty's, before MINA's. */
-    static Object acceptor(ConnectionListener port) {
+    /** What accepts connections on this port, or null. From 4.8 on it is Netty's, before MINA's. */
+    private static Object acceptor(ConnectionListener port) {
         return isNetty() ? call(port, "getConnectionAcceptor") : call(port, "getSocketAcceptor");
+    }
+
+    /** Whether the port is open. Netty's acceptor is there before it is. */
+    static boolean isListening(ConnectionListener port) {
+        Object acceptor = acceptor(port);
+        if (acceptor == null || !isNetty()) {
+            return acceptor != null;
+        }
+        Object channel = field(acceptor, "mainChannel");
+        return channel != null && (Boolean) call(channel, "isActive");
     }
 
     /** How many connections it has open. Netty's keeps them to itself. */
@@ -27,13 +37,7 @@ final class Release {
         if (!isNetty()) {
             return (Integer) call(acceptor, "getManagedSessionCount");
         }
-        try {
-            Field channels = acceptor.getClass().getDeclaredField("allChannels");
-            channels.setAccessible(true);
-            return ((Collection<?>) channels.get(acceptor)).size();
-        } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException(e);
-        }
+        return ((Collection<?>) field(acceptor, "allChannels")).size();
     }
 
     /** The plugin with this name, or null. */
@@ -46,6 +50,16 @@ final class Release {
 
     private static boolean isNetty() {
         return has(ConnectionListener.class, "getConnectionAcceptor");
+    }
+
+    private static Object field(Object owner, String name) {
+        try {
+            Field field = owner.getClass().getDeclaredField(name);
+            field.setAccessible(true);
+            return field.get(owner);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static boolean has(Class<?> type, String method, Class<?>... parameters) {
