@@ -164,7 +164,9 @@ public final class NettyAdapter implements Adapter {
         } catch (RuntimeException | LinkageError e) {
             connection.remove();
             // It stays noted until it closes: what failed now fails again, and Openfire has it.
-            if (faults.allows()) {
+            if (connection.isClosed()) {
+                Log.debug("{} closed, and its handlers went, while it was looked at", channel, e);
+            } else if (faults.allows()) {
                 Log.error("A connection is not watched, Openfire's own idle handling has it: {}", channel, e);
             }
         }

@@ -1,8 +1,10 @@
 package org.igniterealtime.openfire.heartbeat.suite;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.igniterealtime.openfire.heartbeat.harness.RawClient;
@@ -145,16 +147,19 @@ final class Site implements AutoCloseable {
 
     /** Closes all of them, and says of all what was wrong. */
     static void closeAll(List<Site> sites) {
-        AssertionError wrong = new AssertionError("servers were not in order");
+        List<Throwable> wrong = new ArrayList<>();
         for (Site site : sites) {
             try {
                 site.close();
             } catch (AssertionError | RuntimeException e) {
-                wrong.addSuppressed(e);
+                wrong.add(e);
             }
         }
-        if (wrong.getSuppressed().length > 0) {
-            throw wrong;
+        if (!wrong.isEmpty()) {
+            AssertionError all = new AssertionError("servers were not in order: "
+                    + wrong.stream().map(Throwable::getMessage).collect(Collectors.joining("; ")));
+            wrong.forEach(all::addSuppressed);
+            throw all;
         }
     }
 }
