@@ -36,6 +36,10 @@ public final class PingCycle {
     private static final long WARM_UP_MILLIS = TimeUnit.SECONDS.toMillis(IDLE_SECONDS / 2 + 2);
 
     private static final long MEASURED_MILLIS = TimeUnit.SECONDS.toMillis(IDLE_SECONDS);
+
+    /** Few samples are taken of threads that do little: the profile takes its time. */
+    private static final long PROFILED_MILLIS = 4 * MEASURED_MILLIS;
+
     private static final long REST_MILLIS = 3_000;
 
     private final int clients;
@@ -118,7 +122,7 @@ public final class PingCycle {
             }
             Duration before = server.cpu();
             long start = System.nanoTime();
-            Thread.sleep(MEASURED_MILLIS);
+            Thread.sleep(profile == null ? MEASURED_MILLIS : PROFILED_MILLIS);
             long end = System.nanoTime();
             Duration spent = server.cpu().minus(before);
             if (profile != null) {
