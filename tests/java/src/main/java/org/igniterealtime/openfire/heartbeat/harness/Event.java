@@ -5,6 +5,8 @@ public record Event(long at, Kind kind, Stanza stanza, String text) {
     public enum Kind {
         /** The client wrote this text. */
         SENT,
+        /** TLS is on. */
+        SECURED,
         /** The server opened its stream. */
         OPENED,
         /** A whole element arrived. */
@@ -43,6 +45,7 @@ public record Event(long at, Kind kind, Stanza stanza, String text) {
         return switch (kind) {
             case SENT -> "sent     " + (text.isBlank() ? "a space" : text);
             case STANZA -> "received " + stanza;
+            case SECURED -> "TLS is on";
             case OPENED -> "received <stream:stream>";
             case CLOSED -> "received </stream:stream>";
             case END -> "end of connection";

@@ -15,7 +15,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,7 +42,7 @@ public final class OpenfireServer implements AutoCloseable {
     public static final String PLUGIN = "heartbeat";
 
     private static final Duration PATIENCE = Duration.ofSeconds(120);
-    private static final char[] STORE_PASSWORD = "changeit".toCharArray();
+    private static final String TLS_PORT = "xmpp.socket.ssl.port";
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static final int FIRST_PORT = 12_000;
     private static final int PORTS = 18_000;
@@ -114,6 +113,13 @@ public final class OpenfireServer implements AutoCloseable {
         public Setup port(String key, int number) {
             ports.put(key, number);
             return set(key, Integer.toString(number));
+        }
+
+        /** Lets clients use TLS: by STARTTLS, or at once at a port of its own. */
+        public Setup tls() {
+            set("xmpp.client.tls.policy", "optional");
+            set("xmpp.socket.ssl.active", "true");
+            return port(TLS_PORT);
         }
 
         /** Puts this jar into the plugins folder as {@link #PLUGIN}, before the server starts. */
@@ -210,13 +216,13 @@ public final class OpenfireServer implements AutoCloseable {
                 .append("');\n"));
         Files.writeString(home.resolve("resources/database/openfire_hsqldb.sql"), schema);
 
-        KeyStore empty = KeyStore.getInstance("JKS");
-        empty.load(null, STORE_PASSWORD);
-        for (String store : List.of("keystore", "truststore", "client.truststore")) {
-            try (OutputStream out = Files.newOutputStream(home.resolve("resources/security").resolve(store))) {
-                empty.store(out, STORE_PASSWORD);
-            }
+        Path security = home.resolve("resources/security");
+        for (String trusted : List.of("truststore", "client.truststore")) {
+            TestCertificate.write(TestCertificate.none(), security.resolve(trusted));
         }
+        boolean hasTls = ports.containsKey(TLS_PORT);
+        TestCertificate.write(
+                hasTls ? TestCertificate.store() : TestCertificate.none(), security.resolve("keystore"));
         if (setup.plugin != null) {
             Files.copy(setup.plugin, home.resolve("plugins").resolve(PLUGIN + ".jar"));
         }
@@ -432,6 +438,11 @@ public final class OpenfireServer implements AutoCloseable {
 
     public Door door() {
         return clients;
+    }
+
+    /** Where they begin with TLS, if {@link Setup#tls} was asked for. */
+    Door directTlsDoor() {
+        return new Door(domain, port(TLS_PORT));
     }
 
     public OpenfireVersion version() {

@@ -8,6 +8,7 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -28,6 +29,8 @@ public final class RawClient implements AutoCloseable {
     private final List<Event> events = new ArrayList<>();
     private final StreamReader reader;
     private volatile PingAnswer answer = PingAnswer.NOTHING;
+    /** Null while the stream is in the clear; used by whoever holds the channel. */
+    private volatile Tls tls;
     private final long connected;
     private volatile long lastSent;
     private String user;
@@ -79,6 +82,15 @@ public final class RawClient implements AutoCloseable {
         return connect(door, user + "/" + resource).authenticate(user).bind(resource);
     }
 
+    /** The same over TLS: begun with STARTTLS (RFC 6120, section 5), or before anything else (XEP-0368). */
+    public static RawClient loginOverTls(OpenfireServer server, boolean direct, String user, String resource) {
+        String name = user + "/" + resource;
+        RawClient client = direct
+                ? connect(server.directTlsDoor(), name).secure()
+                : connect(server.door(), name).startTls();
+        return client.authenticate(user).bind(resource);
+    }
+
     public static RawClient loginAnonymously(OpenfireServer.Door door) {
         RawClient client = connect(door, "anonymous");
         client.openStream();
@@ -99,6 +111,28 @@ public final class RawClient implements AutoCloseable {
         send("<stream:stream to='" + domain
                 + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>");
         await(from, PATIENCE, "stream features", event -> event.isStanza("stream:features"));
+        return this;
+    }
+
+    private RawClient startTls() {
+        openStream();
+        send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        await("leave to begin TLS", event -> event.isStanza("proceed"));
+        return secure();
+    }
+
+    /** TLS from here on. */
+    private RawClient secure() {
+        try {
+            synchronized (channel) {
+                Tls begun = new Tls();
+                tls = begun;
+                write(begun.owed());
+            }
+        } catch (IOException | GeneralSecurityException e) {
+            throw new IllegalStateException(name + " can not begin TLS", e);
+        }
+        await("TLS", event -> event.kind() == Event.Kind.SECURED);
         return this;
     }
 
@@ -179,16 +213,23 @@ public final class RawClient implements AutoCloseable {
             lastSent = System.nanoTime();
             note(Event.Kind.SENT, null, text);
             try {
-                while (bytes.hasRemaining()) {
-                    if (channel.write(bytes) == 0) {
-                        TimeUnit.MILLISECONDS.sleep(1);
-                    }
-                }
+                write(tls == null ? bytes : tls.seal(bytes));
             } catch (IOException e) {
                 note(Event.Kind.BROKEN, null, e.getMessage());
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
             }
+        }
+    }
+
+    /** To be called with the channel held. */
+    private void write(ByteBuffer bytes) throws IOException {
+        try {
+            while (bytes.hasRemaining()) {
+                if (channel.write(bytes) == 0) {
+                    TimeUnit.MILLISECONDS.sleep(1);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -350,8 +391,29 @@ public final class RawClient implements AutoCloseable {
             close();
             return;
         }
+        ByteBuffer stream = bytes;
+        try {
+            stream = tls == null ? bytes : open(bytes);
+        } catch (IOException e) {
+            note(Event.Kind.BROKEN, null, e.getMessage());
+            close();
+            return;
+        }
         synchronized (reader) {
-            reader.read(bytes);
+            reader.read(stream);
+        }
+    }
+
+    /** Nobody is told of what is in there while the channel is held: they might send. */
+    private ByteBuffer open(ByteBuffer bytes) throws IOException {
+        synchronized (channel) {
+            boolean before = tls.isReady();
+            ByteBuffer stream = tls.open(bytes);
+            write(tls.owed());
+            if (tls.isReady() && !before) {
+                note(Event.Kind.SECURED, null, null);
+            }
+            return stream;
         }
     }
 

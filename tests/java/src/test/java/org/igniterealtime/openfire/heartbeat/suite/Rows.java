@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.igniterealtime.openfire.heartbeat.harness.Event;
 import org.igniterealtime.openfire.heartbeat.harness.LinkCut;
@@ -29,6 +30,11 @@ import org.igniterealtime.openfire.heartbeat.harness.Stanza;
 final class Rows {
     private static final int MANY = 100;
     private static final int CYCLES = 5;
+
+    /** How often a client sends a space, in parts of T. */
+    static final double OFTEN = 0.4;
+
+    static final double RARE = 0.6;
 
     /** Long enough for anything that should not come, to come. */
     private static final double AFTERMATH = 2;
@@ -64,12 +70,16 @@ final class Rows {
 
     // ---- Silence.
 
-    /** Nothing after login: pinged at T/2, told why and closed at T; contacts hear of it once. */
     private static void silent(Stage stage) throws Exception {
-        List<String> parts = IntStream.range(0, MANY).mapToObj(i -> "s" + i).toList();
+        silent(stage, MANY, stage::login);
+    }
+
+    /** Nothing after login: pinged at T/2, told why and closed at T; contacts hear of it once. */
+    static void silent(Stage stage, int many, Function<String, RawClient> login) throws Exception {
+        List<String> parts = IntStream.range(0, many).mapToObj(i -> "s" + i).toList();
         stage.people(parts);
         RawClient contact = stage.contact();
-        List<RawClient> clients = parts.stream().map(stage::login).toList();
+        List<RawClient> clients = parts.stream().map(login).toList();
         stage.begin();
 
         for (RawClient client : clients) {
@@ -80,7 +90,7 @@ final class Rows {
         List<Fate> fates = clients.stream().map(Fate::of).toList();
         List<Double> told = new ArrayList<>();
         long toldOnce = 0;
-        for (int i = 0; i < MANY; i++) {
+        for (int i = 0; i < many; i++) {
             List<Event> unavailable =
                     contact.presences(clients.get(i).jid(), "unavailable");
             toldOnce += unavailable.size() == 1 ? 1 : 0;
@@ -95,12 +105,12 @@ final class Rows {
                 span(fates.stream().flatMap(fate -> fate.pings().stream()).toList()),
                 span(fates.stream().map(Fate::end).toList()),
                 fates.stream().filter(Fate::hasStreamError).count(),
-                MANY,
+                many,
                 fates.stream().filter(Fate::hasClosingTag).count(),
                 toldOnce,
                 1000 * told.stream().mapToDouble(Double::doubleValue).max().orElse(Double.NaN)));
 
-        for (int i = 0; i < MANY; i++) {
+        for (int i = 0; i < many; i++) {
             RawClient client = clients.get(i);
             Fate fate = fates.get(i);
             List<Event> unavailable = contact.presences(client.jid(), "unavailable");
@@ -108,7 +118,7 @@ final class Rows {
             stage.always(unavailable.size() == 1, "the contact is told once of " + client.name());
             stage.always(fate.end() >= T && fate.end() <= T + 3 * TICK, client.name() + " is closed at T");
         }
-        for (int i = 0; i < MANY; i++) {
+        for (int i = 0; i < many; i++) {
             RawClient client = clients.get(i);
             Fate fate = fates.get(i);
             stage.must(isPingTime(fate.pings().get(0), T / 2), "the ping comes at T/2", client);
@@ -220,18 +230,18 @@ final class Rows {
     }
 
     private static void spaceEarly(Stage stage) throws Exception {
-        spaces(stage, 0.4);
+        spaces(stage, OFTEN, stage::login);
     }
 
     private static void spaceLate(Stage stage) throws Exception {
-        spaces(stage, 0.6);
+        spaces(stage, RARE, stage::login);
     }
 
     /** A space now and then, no answer to any ping: pinged only if that is rarer than every T/2, stays. */
-    private static void spaces(Stage stage, double partOfT) throws Exception {
+    static void spaces(Stage stage, double partOfT, Function<String, RawClient> login) throws Exception {
         stage.people("client");
         RawClient contact = stage.contact();
-        RawClient client = stage.login("client");
+        RawClient client = login.apply("client");
         stage.begin();
 
         for (int i = 0; i < CYCLES; i++) {

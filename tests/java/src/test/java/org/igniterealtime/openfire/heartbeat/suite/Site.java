@@ -46,16 +46,12 @@ final class Site implements AutoCloseable {
         opener.start();
     }
 
-    /** A server with T set, for this number of rows. */
-    static Site start(Kind kind, String name, int rows) {
-        return start(kind, setup(name), rows);
-    }
-
     /** The settings of a server for the table, to be changed where a row needs others. */
     static OpenfireServer.Setup setup(String name) {
         return OpenfireServer.named(name).set("xmpp.client.idle", Times.T_MILLIS);
     }
 
+    /** A server for this number of rows. */
     static Site start(Kind kind, OpenfireServer.Setup setup, int rows) {
         if (kind == Kind.PLUGIN) {
             setup.plugin(Products.plugin());

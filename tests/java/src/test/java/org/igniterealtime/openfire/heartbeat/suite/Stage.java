@@ -97,6 +97,11 @@ final class Stage implements AutoCloseable {
         return add(RawClient.login(server().door(), user(part), resource).available());
     }
 
+    /** The same over TLS: direct, or after STARTTLS. */
+    RawClient loginOverTls(String part, boolean direct) {
+        return add(RawClient.loginOverTls(server(), direct, user(part), "phone").available());
+    }
+
     RawClient contact() {
         return login("contact").answerPings(PingAnswer.RESULT);
     }

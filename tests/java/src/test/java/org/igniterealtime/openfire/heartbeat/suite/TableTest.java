@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.heartbeat.suite;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -18,11 +19,11 @@ final class TableTest {
 
     @BeforeAll
     void start() {
-        rows = SideBySide.chosen(Rows.all());
+        rows = SideBySide.chosen(Stream.of(Rows.all(), TlsRows.all()).flatMap(List::stream).toList());
         sites = Stream.of(Site.Kind.values())
                 .filter(kind -> kind.name().matches(System.getProperty("columns", ".*")))
                 .map(kind -> CompletableFuture.supplyAsync(
-                        () -> Site.start(kind, kind.name().toLowerCase(java.util.Locale.ROOT), rows.size())))
+                        () -> Site.start(kind, Site.setup(kind.name().toLowerCase(Locale.ROOT)).tls(), rows.size())))
                 .toList()
                 .stream()
                 .map(CompletableFuture::join)
