@@ -402,6 +402,16 @@ public final class OpenfireServer implements AutoCloseable {
         return lines(command("sessions"));
     }
 
+    /** How many stanzas the server counts as sent to this full JID, since stream management is on there. */
+    public long stanzasSent(String jid) {
+        return Long.parseLong(command("stanzas-sent", jid));
+    }
+
+    /** Has Openfire look at once for sessions whose time to be resumed is over; it does every few minutes. */
+    public void sweepDetached() {
+        command("sweep-detached");
+    }
+
     /** Client connections that are open, logged in or not. */
     public int connections() {
         return Integer.parseInt(command("connections"));

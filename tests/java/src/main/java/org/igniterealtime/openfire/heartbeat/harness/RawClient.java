@@ -29,6 +29,7 @@ public final class RawClient implements AutoCloseable {
     private final List<Event> events = new ArrayList<>();
     private final StreamReader reader;
     private volatile PingAnswer answer = PingAnswer.NOTHING;
+    private volatile boolean acknowledging;
     /** Null while the stream is in the clear; used by whoever holds the channel. */
     private volatile Tls tls;
     private final long connected;
@@ -52,6 +53,9 @@ public final class RawClient implements AutoCloseable {
                 note(Event.Kind.STANZA, stanza, null);
                 if (answer != PingAnswer.NOTHING && stanza.isPing()) {
                     send(answer.to(stanza));
+                }
+                if (acknowledging && stanza.name().equals("r")) {
+                    send("<a xmlns='urn:xmpp:sm:3' h='" + received() + "'/>");
                 }
             }
 
@@ -191,12 +195,48 @@ public final class RawClient implements AutoCloseable {
                 .attribute("id");
     }
 
-    /** Resumes a session of this user on this connection, which has authenticated but not bound. */
-    public RawClient resume(String id, int handled) {
+    /**
+     * Resumes a session of this user on this connection, which has authenticated but not bound; the server sends again
+     * what came after the first so many stanzas. False if it refuses.
+     */
+    public boolean resume(String id, long received) {
         int from = count();
-        send("<resume xmlns='urn:xmpp:sm:3' previd='" + id + "' h='" + handled + "'/>");
-        await(from, PATIENCE, "the session to be resumed", event -> event.isStanza("resumed"));
+        send("<resume xmlns='urn:xmpp:sm:3' previd='" + id + "' h='" + received + "'/>");
+        return await(
+                        from, PATIENCE, "the session to be resumed",
+                        event -> event.isStanza("resumed") || event.isStanza("failed"))
+                .isStanza("resumed");
+    }
+
+    /** Answers the server from now on when it asks how many stanzas have arrived. */
+    public RawClient acknowledge() {
+        acknowledging = true;
         return this;
+    }
+
+    /** Asks the server how many stanzas it has got since stream management is on. */
+    public long acknowledgement() {
+        int from = count();
+        send("<r xmlns='urn:xmpp:sm:3'/>");
+        Event answer = await(from, PATIENCE, "an acknowledgement", event -> event.isStanza("a"));
+        return Long.parseLong(answer.stanza().attribute("h"));
+    }
+
+    /** How many stanzas this client has got since stream management is on, as XEP-0198, section 4, has them counted. */
+    public long received() {
+        return events().stream()
+                .dropWhile(event -> !event.isStanza("enabled"))
+                .filter(event -> event.kind() == Event.Kind.STANZA && event.stanza().isCounted())
+                .count();
+    }
+
+    /** How many it has sent, if each was sent by itself. */
+    public long sent() {
+        return events().stream()
+                .filter(event -> event.kind() == Event.Kind.SENT)
+                .dropWhile(event -> !event.text().startsWith("<enable "))
+                .filter(event -> new Stanza(event.text()).isCounted())
+                .count();
     }
 
     // ---- Sending, and ways to go.

@@ -46,6 +46,11 @@ public final class Stanza {
         return name.equals("iq") && "get".equals(attribute("type")) && has("urn:xmpp:ping");
     }
 
+    /** Whether stream management counts it (XEP-0198): of all elements, stanzas only. */
+    boolean isCounted() {
+        return name.equals("iq") || name.equals("message") || name.equals("presence");
+    }
+
     public boolean isPresence(String type) {
         return name.equals("presence") && java.util.Objects.equals(type, attribute("type"));
     }

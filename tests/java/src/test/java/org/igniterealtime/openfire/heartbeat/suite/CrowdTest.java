@@ -50,13 +50,12 @@ final class CrowdTest {
                 new OwnRow("crowd", setup -> setup.heap("1g").shortPauses(), CrowdTest::crowd),
                 new OwnRow("mass-death", setup -> setup.heap("1g").shortPauses(), CrowdTest::massDeath),
                 new OwnRow("health-checks", CrowdTest::healthChecks));
-        String wanted = System.getProperty("row", "");
         List<DynamicTest> tests = new ArrayList<>();
         for (OwnRow row : rows) {
-            if (wanted.isEmpty() || row.name().equals(wanted)) {
-                tests.add(DynamicTest.dynamicTest(row.name(), () -> {
+            if (!row.chosen().rows().isEmpty()) {
+                tests.add(DynamicTest.dynamicTest(row.server(), () -> {
                     try (Site site = row.start()) {
-                        new SideBySide().play(List.of(row.row()), site).tests().get(0).getExecutable().execute();
+                        new SideBySide().play(row.rows(), site).tests().get(0).getExecutable().execute();
                     }
                 }));
             }

@@ -42,8 +42,6 @@ final class OwnServerRows {
                 new OwnRow("idle-off", setup -> setup.set(IDLE, "-1"), OwnServerRows::idleOff),
                 new OwnRow("live-change", setup -> setup.set(IDLE, millis(2 * T)), OwnServerRows::liveChange),
                 new OwnRow("bad-policy", OwnServerRows::badPolicy),
-                new OwnRow("sm-resume", OwnServerRows::smResume),
-                new OwnRow("sm-close", setup -> setup.set(POLICY, "{\"on_dead\": \"close\"}"), OwnServerRows::smClose),
                 new OwnRow("unload", OwnServerRows::unload),
                 new OwnRow(
                         "unload-quiet", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::unloadQuiet),
@@ -189,75 +187,6 @@ final class OwnServerRows {
                 all.size(), first(fate.pings()), fate.end()));
         stage.must(isPingTime(first(fate.pings()), 4), "its ping comes when the good policy says", client);
         stage.must(isGoneTime(fate.end(), 9), "its end comes when the good policy says", client);
-    }
-
-    // ---- Stream management.
-
-    /** A session that may be resumed is cut, unseen by contacts; resumed, it is watched again. */
-    private static void smResume(Stage stage) throws Exception {
-        stage.people("client");
-        RawClient contact = stage.contact();
-        RawClient dark = stage.login("client");
-        String resumption = dark.enableResumption();
-        stage.begin();
-
-        awaitGone(dark, T);
-        Fate cut = Fate.of(dark);
-        sleep(2 * TICK);
-        List<String> waiting = stage.server().sessions();
-        RawClient back = stage.add(RawClient.connect(stage.server().door(), "resumed"));
-        back.authenticate(stage.user("client")).resume(resumption, 0);
-        back.sync();
-        sleep(2 * TICK);
-        int toldWhileAway = contact.presences(dark.jid(), "unavailable").size();
-
-        // The resumed session answers one ping, then goes dark again, and for good.
-        back.answerPings(PingAnswer.RESULT);
-        long resumed = System.nanoTime();
-        back.await("a ping", event -> event.isPing() && event.at() > resumed);
-        sleep(0.5);
-        back.answerPings(PingAnswer.NOTHING);
-        boolean recorded = stage.server()
-                .session(dark.jid())
-                .map(session -> !session.get("rtt_us").isJsonNull())
-                .orElse(false);
-        awaitGone(back, T);
-        Fate again = Fate.of(back);
-        sleep(2 * TICK);
-
-        stage.saw(String.format(
-                Locale.ROOT,
-                "cut after %.1f s%s, contact told %d times; resumed, cut again after %.1f s, contact told %d times",
-                cut.end(),
-                cut.hasClosingTag() || cut.hasStreamError() ? " with words" : " without a word",
-                toldWhileAway,
-                again.end(),
-                contact.presences(dark.jid(), "unavailable").size()));
-        stage.must(isGoneTime(cut.end(), T), "it is cut at T", dark);
-        stage.must(!cut.hasStreamError() && !cut.hasClosingTag(), "a cut is without a word", dark);
-        stage.must(waiting.contains(dark.jid() + " detached"), "the session waits to be resumed: " + waiting);
-        stage.must(toldWhileAway == 0, "contacts see nothing", contact);
-        stage.must(recorded, "the round trip of the resumed session is recorded", back);
-        stage.must(isGoneTime(again.end(), T), "the resumed session is watched", back);
-        stage.must(contact.presences(dark.jid(), "unavailable").isEmpty(), "contacts see nothing", contact);
-    }
-
-    /** The policy says close: a session that might have been resumed ends for good, and contacts hear of it. */
-    private static void smClose(Stage stage) throws Exception {
-        stage.people("client");
-        RawClient contact = stage.contact();
-        RawClient dark = stage.login("client");
-        dark.enableResumption();
-        stage.begin();
-        awaitGone(dark, T);
-        sleep(2 * TICK);
-        Fate fate = Fate.of(dark);
-        List<String> left = stage.server().sessions();
-        List<Event> told = contact.presences(dark.jid(), "unavailable");
-        stage.saw(String.format(Locale.ROOT, "closed after %.1f s, contact told %d times", fate.end(), told.size()));
-        stage.must(isGoneTime(fate.end(), T) && fate.hasStreamError() && fate.hasClosingTag(), "it is closed at T", dark);
-        stage.must(told.size() == 1, "the contact is told once", contact);
-        stage.must(left.stream().noneMatch(session -> session.startsWith(dark.jid())), "nothing waits: " + left);
     }
 
     // ---- Coming and going of the plugin.

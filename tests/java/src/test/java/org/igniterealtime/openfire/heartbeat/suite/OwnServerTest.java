@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -20,9 +21,10 @@ final class OwnServerTest {
 
     @BeforeAll
     void start() {
-        String wanted = System.getProperty("row", "");
-        rows = OwnServerRows.all().stream()
-                .filter(row -> wanted.isEmpty() || row.name().equals(wanted))
+        rows = Stream.of(OwnServerRows.all(), SmRows.own())
+                .flatMap(List::stream)
+                .map(OwnRow::chosen)
+                .filter(row -> !row.rows().isEmpty())
                 .toList();
         // All are up before the first row begins: a server that starts would be timed by the others.
         ExecutorService starters = Executors.newFixedThreadPool(3);
@@ -43,7 +45,7 @@ final class OwnServerTest {
     List<DynamicTest> rows() {
         SideBySide all = new SideBySide();
         for (int i = 0; i < rows.size(); i++) {
-            all.play(List.of(rows.get(i).row()), sites.get(i), Site.Kind.PLUGIN);
+            all.play(rows.get(i).rows(), sites.get(i), Site.Kind.PLUGIN);
         }
         return all.tests();
     }

@@ -19,7 +19,7 @@ final class TableTest {
 
     @BeforeAll
     void start() {
-        rows = SideBySide.chosen(Stream.of(Rows.all(), TlsRows.all()).flatMap(List::stream).toList());
+        rows = SideBySide.chosen(Stream.of(Rows.all(), TlsRows.all(), SmRows.all()).flatMap(List::stream).toList());
         sites = Stream.of(Site.Kind.values())
                 .filter(kind -> kind.name().matches(System.getProperty("columns", ".*")))
                 .map(kind -> CompletableFuture.supplyAsync(

@@ -107,6 +107,11 @@ final class Commands {
                 return close(new JID(arguments[0]));
             case "sessions":
                 return sessions();
+            case "stanzas-sent":
+                return Long.toString(StreamManagement.stanzasSent(new JID(arguments[0])));
+            case "sweep-detached":
+                StreamManagement.sweep();
+                return "";
             case "connections":
                 return Integer.toString(Release.connections(clients()));
             case "restart-listener":
