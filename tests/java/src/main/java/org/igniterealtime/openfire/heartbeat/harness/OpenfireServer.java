@@ -59,7 +59,7 @@ public final class OpenfireServer implements AutoCloseable {
     private final OutputStream commands;
     private final AtomicInteger number = new AtomicInteger();
     private final Map<String, CompletableFuture<String>> answers = new ConcurrentHashMap<>();
-    private final Door clients;
+    private volatile Door clients;
     private final Map<String, Integer> ports;
     private boolean closed;
 
@@ -400,6 +400,17 @@ public final class OpenfireServer implements AutoCloseable {
     /** One line per session: the full JID, and "connected" or "detached". */
     public List<String> sessions() {
         return lines(command("sessions"));
+    }
+
+    /** Closes the client port and opens it again, as Openfire does when its settings change; says how many tries it took. */
+    public int reopen() {
+        return Integer.parseInt(command("restart-listener"));
+    }
+
+    /** Lets clients in at another port, as the console does. */
+    public void moveTo(int port) {
+        command("set-port", Integer.toString(port));
+        clients = new Door(domain, port);
     }
 
     /** How many stanzas the server counts as sent to this full JID, since stream management is on there. */

@@ -49,7 +49,7 @@ final class OwnServerRows {
                 new OwnRow("broken-library", Site.Kind.ALONE, setup -> setup, OwnServerRows::brokenLibrary),
                 new OwnRow("ticker-dead", OwnServerRows::tickerDead),
                 new OwnRow("server-sleeps", OwnServerRows::serverSleeps),
-                new OwnRow("port-restarted", OwnServerRows::portRestarted),
+                new OwnRow("port-change", PortChange::play),
                 new OwnRow("clean-stop", OwnServerRows::cleanStop),
                 new OwnRow("others-untouched", OthersUntouched::configure, OthersUntouched::play));
     }
@@ -264,6 +264,13 @@ final class OwnServerRows {
         }
     }
 
+    /** Of our threads each is there once: numbers begin anew with each loading. */
+    static void noThreadLeftOver(Stage stage) {
+        List<String> ours = heartbeatThreads(stage.server());
+        stage.must(ours.stream().filter(name -> name.equals("heartbeat-tick")).count() == 1, "one thread ticks: " + ours);
+        stage.must(ours.stream().distinct().count() == ours.size(), "no thread of ours is left over: " + ours);
+    }
+
     private static List<String> heartbeatThreads(OpenfireServer server) {
         return server.threads().stream().filter(name -> name.startsWith("heartbeat")).toList();
     }
@@ -327,9 +334,7 @@ final class OwnServerRows {
                 RELOADS, visits.get(), threads.size(), threadsAfter.size(), maps, mapsAfter, mapsHeld, files.size(), filesAfter.size()));
         stage.must(trouble.isEmpty(), "the traffic goes on: " + trouble);
         stage.must(clients.stream().noneMatch(RawClient::isOver), "everyone stays");
-        List<String> ours = threadsAfter.stream().filter(name -> name.startsWith("heartbeat")).toList();
-        stage.must(ours.stream().filter(name -> name.equals("heartbeat-tick")).count() == 1, "one thread ticks: " + ours);
-        stage.must(ours.stream().distinct().count() == ours.size(), "no thread of ours is left over: " + ours);
+        noThreadLeftOver(stage);
         // Openfire's pools come and go by a few; one thread that is left over each time would make 19.
         stage.must(threadsAfter.size() < threads.size() + RELOADS / 4, "threads do not grow: " + threadsAfter);
         stage.must(mapsAfter <= maps, "copies of the library do not grow");
@@ -483,28 +488,6 @@ final class OwnServerRows {
         stage.must(stayed == clients.size() && told == 0, "who answers stays");
         stage.must(fate.pings().size() == 1, "the silent one is pinged once", silent);
         stage.must(fate.end() >= T + slept - TICK && fate.end() <= T + slept + 2 * TICK + SLACK, "it goes", silent);
-    }
-
-    /** The client port is closed and opened again, as when its settings change: new sessions are watched as before. */
-    private static void portRestarted(Stage stage) throws Exception {
-        stage.people("client");
-        stage.contact();
-        stage.begin();
-        stage.server().command("restart-listener");
-        RawClient contact = stage.contact();
-        RawClient client = stage.login("client");
-        awaitGone(client, T);
-        sleep(TICK);
-        Fate fate = Fate.of(client);
-        stage.saw(String.format(
-                Locale.ROOT, "pinged after %.1f s, closed after %.1f s", first(fate.pings()), fate.end()));
-        stage.must(
-                client.events(client.lastSent(), Event::isPing).stream()
-                        .allMatch(event -> event.stanza().attribute("id").startsWith("hb-")),
-                "it is our ping",
-                client);
-        stage.must(isPingTime(first(fate.pings()), T / 2) && isGoneTime(fate.end(), T), "it is watched", client);
-        stage.must(contact.presences(client.jid(), "unavailable").size() == 1, "the contact is told once", contact);
     }
 
     /** The server is stopped while some are due to be pinged, closed or told: none of it comes from us any more. */

@@ -43,6 +43,8 @@ import org.xmpp.packet.JID;
 final class Commands {
     private static final long PLUGIN_SECONDS = 90;
     private static final int DATABASE_CONNECTIONS = 12;
+    private static final int LISTENING_TRIES = 5;
+    private static final int LISTENING_POLLS = 50;
     private static final int SUBSCRIBED_BOTH = 3;
     private static final int NOTHING_ASKED = -1;
     private static final Duration SAMPLE = Duration.ofMillis(10);
@@ -115,8 +117,10 @@ final class Commands {
             case "connections":
                 return Integer.toString(Release.connections(clients()));
             case "restart-listener":
-                clients().restart();
-                await(() -> Release.isListening(clients()), "the client port to open again");
+                return restartListener();
+            case "set-port":
+                clients().setPort(Integer.parseInt(arguments[0]));
+                await(() -> Release.isListening(clients()), "the new client port to open");
                 return "";
             case "threads":
                 return threads();
@@ -160,6 +164,25 @@ final class Commands {
     private ConnectionListener clients() {
         ConnectionManagerImpl connections = (ConnectionManagerImpl) server.getConnectionManager();
         return connections.getListener(ConnectionType.SOCKET_C2S, false);
+    }
+
+    /**
+     * Closes the client port and opens it again. On Netty Openfire may be too quick, and find its own port still in use: it
+     * stays closed until somebody tries again. Answers how many tries it took.
+     */
+    private String restartListener() throws Exception {
+        int tries = 0;
+        do {
+            clients().restart();
+            tries++;
+            for (int i = 0; i < LISTENING_POLLS && !Release.isListening(clients()); i++) {
+                Thread.sleep(20);
+            }
+        } while (!Release.isListening(clients()) && tries < LISTENING_TRIES);
+        if (!Release.isListening(clients())) {
+            throw new TimeoutException("the client port does not open again");
+        }
+        return Integer.toString(tries);
     }
 
     /** Adds users whose password is their name. Straight into the table: a thousand of them shall cost no second. */
