@@ -39,6 +39,8 @@ import org.junit.jupiter.api.TestInstance;
 final class CrowdTest {
     private static final int CROWD = 1_000;
     private static final int CONTACTS = 50;
+    private static final int STORM = 500;
+    private static final int BYSTANDERS = 50;
     private static final int CHECKS = 10_000;
     private static final int KNOCKS_AT_ONCE = 20;
     private static final int LOGINS_AT_ONCE = 8;
@@ -49,6 +51,7 @@ final class CrowdTest {
         List<OwnRow> rows = List.of(
                 new OwnRow("crowd", setup -> setup.heap("1g").shortPauses(), CrowdTest::crowd),
                 new OwnRow("mass-death", setup -> setup.heap("1g").shortPauses(), CrowdTest::massDeath),
+                new OwnRow("reset-storm", setup -> setup.heap("1g").shortPauses(), CrowdTest::resetStorm),
                 new OwnRow("health-checks", CrowdTest::healthChecks));
         List<DynamicTest> tests = new ArrayList<>();
         for (OwnRow row : rows) {
@@ -140,18 +143,8 @@ final class CrowdTest {
         sleepUntil(start + (long) ((T + 12) * 1e9));
         JsonObject after = server.status(false).getAsJsonObject("counts");
         List<Fate> fates = dead.stream().map(Fate::of).toList();
-        Map<String, Integer> expected = new HashMap<>();
-        dead.forEach(client -> expected.put(client.jid(), 1));
-        long toldOnce = 0;
-        double lastWord = 0;
-        for (RawClient contact : contacts) {
-            Map<String, Integer> told = new HashMap<>();
-            for (Event event : contact.events(event -> event.isPresence("unavailable"))) {
-                told.merge(event.stanza().attribute("from"), 1, Integer::sum);
-                lastWord = Math.max(lastWord, seconds(start, event.at()));
-            }
-            toldOnce += told.equals(expected) ? 1 : 0;
-        }
+        long toldOnce = contacts.stream().filter(contact -> isToldOnceOf(dead, contact)).count();
+        double lastWord = contacts.stream().mapToDouble(contact -> lastWord(contact, start)).max().orElseThrow();
         List<Double> canaryPings = watches.stream().flatMap(client -> silences(client, start).stream()).toList();
         stage.saw(String.format(
                 Locale.ROOT,
@@ -162,14 +155,77 @@ final class CrowdTest {
         stage.must(lastWords < TICK, "all fall silent within a tick");
         stage.must(toldOnce == contacts.size(), "each contact is told once of each");
         stage.must(fates.stream().allMatch(fate -> fate.hasEnded() && fate.end() >= T), "nobody goes early, all go");
-        stage.must(
-                after.get("stalls").equals(before.get("stalls")) && after.get("slept_s").equals(before.get("slept_s")),
-                "ticks stay on time: " + after);
+        ticksStayOnTime(stage, before, after);
         stage.must(!canaryPings.isEmpty(), "others are pinged meanwhile");
         stage.must(
                 canaryPings.stream().allMatch(s -> s >= T / 2 - TICK && s <= T / 2 + TICK + SLACK),
                 "others are pinged in time meanwhile: " + Times.list(canaryPings));
         stage.must(watches.stream().noneMatch(RawClient::isOver), "others stay");
+    }
+
+    /** Unavailable presence of each of these has come once, and of nobody else. */
+    private static boolean isToldOnceOf(List<RawClient> gone, RawClient contact) {
+        Map<String, Integer> expected = new HashMap<>();
+        gone.forEach(client -> expected.put(client.jid(), 1));
+        Map<String, Integer> told = new HashMap<>();
+        for (Event event : contact.events(event -> event.isPresence("unavailable"))) {
+            told.merge(event.stanza().attribute("from"), 1, Integer::sum);
+        }
+        return told.equals(expected);
+    }
+
+    private static double lastWord(RawClient contact, long since) {
+        return contact.events(event -> event.isPresence("unavailable")).stream()
+                .mapToDouble(event -> seconds(since, event.at()))
+                .max()
+                .orElse(0);
+    }
+
+    private static void ticksStayOnTime(Stage stage, JsonObject before, JsonObject after) {
+        stage.must(
+                after.get("stalls").equals(before.get("stalls")) && after.get("slept_s").equals(before.get("slept_s")),
+                "ticks stay on time: " + after);
+    }
+
+    /** 500 connections are reset within a second: contacts are told once of each, and nobody else is touched. */
+    private static void resetStorm(Stage stage) throws Exception {
+        List<String> leaving = parts("r", STORM);
+        List<String> staying = parts("b", BYSTANDERS);
+        List<String> everyone = new ArrayList<>(leaving);
+        everyone.addAll(staying);
+        stage.people(everyone);
+        List<RawClient> gone = login(leaving, part -> stage.login(part).answerPings(PingAnswer.RESULT));
+        List<RawClient> bystanders = login(staying, part -> stage.login(part).answerPings(PingAnswer.RESULT));
+        RawClient contact = stage.contact();
+        stage.begin(0);
+        OpenfireServer server = stage.server();
+        JsonObject before = server.status(false).getAsJsonObject("counts");
+        // The bystanders' pings fall due while the storm is about.
+        long quiet = System.nanoTime();
+        bystanders.forEach(client -> client.send(" "));
+        sleepUntil(quiet + (long) ((T / 2 - 1.5 * TICK) * 1e9));
+        long start = System.nanoTime();
+        gone.forEach(RawClient::reset);
+        double took = seconds(start, System.nanoTime());
+
+        sleepUntil(quiet + (long) ((T + 2 * TICK) * 1e9));
+        JsonObject status = server.status(true);
+        List<Double> pings = bystanders.stream().flatMap(client -> silences(client, quiet).stream()).toList();
+        double lastWord = lastWord(contact, start);
+        boolean toldOnce = isToldOnceOf(gone, contact);
+        int kept = status.getAsJsonArray("list").size();
+        stage.saw(String.format(
+                Locale.ROOT,
+                "%d reset within %.1f s; contact told %s, the last after %.1f s; %d of %d others stay, pinged after %s",
+                gone.size(), took, toldOnce ? "once of each" : "otherwise", lastWord,
+                bystanders.stream().filter(client -> !client.isOver()).count(), bystanders.size(), span(pings)));
+        stage.must(took < TICK, "all are reset within a second");
+        stage.must(toldOnce, "the contact is told once of each, and of nobody else");
+        stage.must(bystanders.stream().noneMatch(RawClient::isOver) && !contact.isOver(), "nobody else goes");
+        stage.must(pings.size() >= 2 * BYSTANDERS, "others are pinged meanwhile: " + pings.size());
+        stage.must(pings.stream().allMatch(s -> isPingTime(s, T / 2)), "others are pinged in time: " + Times.list(pings));
+        ticksStayOnTime(stage, before, status.getAsJsonObject("counts"));
+        stage.must(kept == BYSTANDERS + 1, "nothing is kept of who went: " + kept);
     }
 
     private static List<Double> silences(RawClient client, long since) {
