@@ -165,7 +165,7 @@ public final class NettyAdapter implements Adapter {
             connection.remove();
             // It stays noted until it closes: what failed now fails again, and Openfire has it.
             if (connection.isClosed()) {
-                Log.debug("{} closed, and its handlers went, while it was looked at", channel, e);
+                Log.debug("{} closed while it was looked at: {}", channel, e.toString());
             } else if (faults.allows()) {
                 Log.error("A connection is not watched, Openfire's own idle handling has it: {}", channel, e);
             }

@@ -27,6 +27,11 @@ public record Event(long at, Kind kind, Stanza stanza, String text) {
         return kind == Kind.STANZA && stanza.isPing();
     }
 
+    /** A ping of the plugin's; Openfire gives its own other ids. */
+    public boolean isOurPing() {
+        return isPing() && stanza.attribute("id").startsWith("hb-");
+    }
+
     public boolean isPresence(String type) {
         return kind == Kind.STANZA && stanza.isPresence(type);
     }

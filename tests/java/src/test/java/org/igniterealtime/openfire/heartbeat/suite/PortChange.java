@@ -92,7 +92,7 @@ final class PortChange {
         Fate fate = Fate.of(client);
         stage.must(
                 !stage.hasPlugin() || client.events(client.lastSent(), Event::isPing).stream()
-                        .allMatch(event -> event.stanza().attribute("id").startsWith("hb-")),
+                        .allMatch(Event::isOurPing),
                 "it is our ping",
                 client);
         stage.must(fate.pings().size() == 1 && isPingTime(fate.pings().get(0), T / 2), "it is pinged at T/2", client);
