@@ -84,8 +84,11 @@ final class Stage implements AutoCloseable {
     void people(List<String> parts) {
         List<String> users = new ArrayList<>(parts.stream().map(this::user).toList());
         users.add(user("contact"));
-        server().users(users);
-        server().contacts(List.of(user("contact")), users.subList(0, users.size() - 1));
+        site.letIn(() -> {
+            server().users(users);
+            server().contacts(List.of(user("contact")), users.subList(0, users.size() - 1));
+            return users;
+        });
     }
 
     /** Logs in and sends available presence; pings stay unanswered. */
@@ -94,12 +97,14 @@ final class Stage implements AutoCloseable {
     }
 
     RawClient login(String part, String resource) {
-        return add(RawClient.login(server().door(), user(part), resource).available());
+        return add(site.letIn(
+                () -> RawClient.login(server().door(), user(part), resource).available()));
     }
 
     /** The same over TLS: direct, or after STARTTLS. */
     RawClient loginOverTls(String part, boolean direct) {
-        return add(RawClient.loginOverTls(server(), direct, user(part), "phone").available());
+        return add(site.letIn(
+                () -> RawClient.loginOverTls(server(), direct, user(part), "phone").available()));
     }
 
     RawClient contact() {
