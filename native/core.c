@@ -218,6 +218,14 @@ static int in_charge(hb_core *core, int64_t now_us)
     return now_us - core->doubted_us < HB_DOUBT_US ? HB_ASK_AGAIN : 0;
 }
 
+int hb_core_in_charge(hb_core *core, int64_t now_us)
+{
+    pthread_mutex_lock(&core->lock);
+    int answer = in_charge(core, now_us);
+    pthread_mutex_unlock(&core->lock);
+    return answer;
+}
+
 int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
 {
     int code = HB_ESTALE;

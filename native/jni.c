@@ -163,6 +163,13 @@ static jint unavailable0(JNIEnv *env, jclass class, jlong handle, jlong token, j
                                length < 0 ? 0 : (size_t)length, closed == JNI_TRUE);
 }
 
+static jint inCharge0(JNIEnv *env, jclass class, jlong handle, jlong now_us)
+{
+    (void)env;
+    (void)class;
+    return hb_core_in_charge(core_of(handle), now_us);
+}
+
 static jint idle0(JNIEnv *env, jclass class, jlong handle, jlong token, jlong now_us)
 {
     (void)env;
@@ -279,6 +286,7 @@ static JNINativeMethod METHODS[] = {
     METHOD(bound0, "(JJ[BZ)I"),
     METHOD(available0, "(JJ)I"),
     METHOD(unavailable0, "(JJ[BZ)I"),
+    METHOD(inCharge0, "(JJ)I"),
     METHOD(idle0, "(JJJ)I"),
     METHOD(pong0, "(JJ[BJ)I"),
     METHOD(detached0, "(JJ)I"),

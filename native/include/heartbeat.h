@@ -166,12 +166,15 @@ int hb_core_available(hb_core *core, hb_token token);
 int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_t length, bool closed);
 
 /*
- * The server's own idle timer found the session silent. Returns 1 if the core is in charge and the server shall leave
- * the session alone; 0 if it is not (it is not ticked any more, or stopped): the server's own handling must act. After
- * some seconds without a tick it first returns HB_ASK_AGAIN, for a second: whoever slept, as the whole process may
- * have, is to be given the time to wake up. Ask again within that second then.
+ * Whether the server shall leave silent sessions to the core. Returns 1 if it shall; 0 if the core is not in charge (it
+ * is not ticked any more, or stopped): the server's own handling must act. After some seconds without a tick it first
+ * returns HB_ASK_AGAIN, for a second: whoever slept, as the whole process may have, is to be given the time to wake up.
+ * Ask again within that second then.
  */
 #define HB_ASK_AGAIN 2
+int hb_core_in_charge(hb_core *core, int64_t now_us);
+
+/* The server's own idle timer found the session silent. Answers as hb_core_in_charge does, or HB_ESTALE. */
 int hb_core_idle(hb_core *core, hb_token token, int64_t now_us);
 
 /*

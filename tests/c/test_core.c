@@ -695,14 +695,18 @@ static void test_in_charge(void **state)
     hb_token other = rig_login(r, "bob@example.org/x", false);
     assert_int_equal(hb_core_idle(r->core, token, r->now_us + 5000001), HB_ASK_AGAIN);
     assert_int_equal(hb_core_idle(r->core, token, r->now_us + 6000000), HB_ASK_AGAIN);
+    assert_int_equal(hb_core_in_charge(r->core, r->now_us + 6000000), HB_ASK_AGAIN);
+    assert_int_equal(hb_core_in_charge(r->core, r->now_us + 6000001), 0);
     assert_int_equal(hb_core_idle(r->core, other, r->now_us + 6000001), 0);
     assert_int_equal(hb_core_idle(r->core, token, r->now_us + 60000000), 0);
     assert_int_equal(counted(r, "counts", "idle_events"), 6);
     /* It came after all. */
     rig_quiet(r, 1);
+    assert_int_equal(hb_core_in_charge(r->core, r->now_us), 1);
     assert_int_equal(hb_core_idle(r->core, token, r->now_us), 1);
     assert_int_equal(hb_core_idle(r->core, token, r->now_us + 5000001), HB_ASK_AGAIN);
     hb_core_stop(r->core);
+    assert_int_equal(hb_core_in_charge(r->core, r->now_us), 0);
     assert_int_equal(hb_core_idle(r->core, token, r->now_us), 0);
 }
 

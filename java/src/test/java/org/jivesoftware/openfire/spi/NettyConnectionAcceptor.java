@@ -45,6 +45,7 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
     public volatile Consumer<Channel> ending = channel -> {};
     public volatile SSLContext tls;
     public volatile int idleSeconds;
+    public volatile boolean ownTimer;
     public volatile String keepAlive = "keepAliveHandler";
 
     @SuppressWarnings("deprecation") // what replaces it came with 4.2
@@ -73,7 +74,7 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
     private void init(Channel channel) {
         channel.pipeline()
                 .addLast("trafficShapingHandler", new ChannelDuplexHandler())
-                .addLast("idleStateHandler", new IdleStateHandler(idleSeconds, 0, 0, TimeUnit.SECONDS))
+                .addLast("idleStateHandler", ownTimer ? new OwnTimer() : new IdleStateHandler(idleSeconds, 0, 0, TimeUnit.SECONDS))
                 .addLast(keepAlive, new KeepAlive())
                 .addLast(new StringDecoder())
                 .addLast(new StringEncoder())
@@ -129,6 +130,12 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
         loops.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
         if (executors != null) {
             executors.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
+        }
+    }
+
+    private final class OwnTimer extends IdleStateHandler {
+        OwnTimer() {
+            super(idleSeconds, 0, 0, TimeUnit.SECONDS);
         }
     }
 

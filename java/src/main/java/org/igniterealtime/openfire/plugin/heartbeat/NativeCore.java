@@ -29,7 +29,7 @@ final class NativeCore implements AutoCloseable {
     /** This object was closed before the call. */
     static final int CLOSED = -100;
 
-    /** Answers of {@link #idle}: Openfire shall leave the session alone; shall ask again within a second. */
+    /** Answers of {@link #inCharge}: Openfire shall leave the session alone; shall ask again within a second. */
     static final int IN_CHARGE = 1;
 
     static final int ASK_AGAIN = 2;
@@ -187,7 +187,17 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
-    /** Openfire's idle timer found the session silent. Returns {@link #IN_CHARGE}, {@link #ASK_AGAIN} or another code. */
+    /** Whether silent sessions are ours to handle. Returns {@link #IN_CHARGE}, {@link #ASK_AGAIN} or another code. */
+    int inCharge(long nowUs) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : inCharge0(handle, nowUs);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Openfire's idle timer found the session silent. Answers as {@link #inCharge}. */
     int idle(long token, long nowUs) {
         call.lock();
         try {
@@ -336,6 +346,8 @@ final class NativeCore implements AutoCloseable {
     private static native int available0(long handle, long token);
 
     private static native int unavailable0(long handle, long token, byte[] status, boolean closed);
+
+    private static native int inCharge0(long handle, long nowUs);
 
     private static native int idle0(long handle, long token, long nowUs);
 

@@ -93,9 +93,17 @@ public final class Sessions {
         IN_DOUBT
     }
 
+    /** Whose business silent connections are. Cheap enough to be asked about each new one. */
+    public Charge charge() {
+        return chargeOf(core.inCharge(clock.nowUs()));
+    }
+
     /** Openfire's idle timer found the connection silent. */
     public Charge idle(Watched watched) {
-        int answer = core.idle(watched.token, clock.nowUs());
+        return chargeOf(core.idle(watched.token, clock.nowUs()));
+    }
+
+    private static Charge chargeOf(int answer) {
         if (answer == NativeCore.ASK_AGAIN) {
             return Charge.IN_DOUBT;
         }

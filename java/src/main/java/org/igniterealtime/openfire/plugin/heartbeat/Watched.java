@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
 import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.session.LocalClientSession;
 
@@ -36,6 +37,11 @@ public final class Watched {
     /** Something was read from the connection. The hot path: one store, seen by the core at the next tick. */
     public void read() {
         page.putInt(offset, clock.tick);
+    }
+
+    /** How long nothing was read from the connection, in microseconds, to the tick. */
+    public long silentUs() {
+        return TimeUnit.SECONDS.toMicros(Math.max(0, clock.tick - page.getInt(offset)));
     }
 
     /** Who it is, for the log. */

@@ -55,6 +55,18 @@ final class LastRead {
         }
     }
 
+    /** Has a handler that was just added know of an earlier read, {@code ageUs} microseconds before now. */
+    void tell(IdleStateHandler idle, long ageUs) {
+        if (time == null) {
+            return;
+        }
+        try {
+            time.setLong(idle, nowOf(idle) - TimeUnit.MICROSECONDS.toNanos(ageUs));
+        } catch (ReflectiveOperationException | RuntimeException e) {
+            Log.debug("It counts as just read from", e);
+        }
+    }
+
     private long nowOf(IdleStateHandler idle) throws ReflectiveOperationException {
         Object clock = ticker == null ? null : ticker.get(idle);
         if (clock == null) {

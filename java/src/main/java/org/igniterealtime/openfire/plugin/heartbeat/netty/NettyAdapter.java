@@ -1,10 +1,14 @@
 package org.igniterealtime.openfire.plugin.heartbeat.netty;
 
 import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.EventExecutor;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.igniterealtime.openfire.plugin.heartbeat.Adapter;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
@@ -36,6 +40,7 @@ public final class NettyAdapter implements Adapter {
     private final Object factory;
     private final RateLimit faults = new RateLimit();
     private final Map<Channel, NettyConnection> watched = new ConcurrentHashMap<>();
+    private final Map<EventLoop, Guard> guards = new ConcurrentHashMap<>();
 
     /** Closed, and the event that tells so has not come to its place yet. */
     private final Set<NettyConnection> closed = ConcurrentHashMap.newKeySet();
@@ -114,6 +119,8 @@ public final class NettyAdapter implements Adapter {
             sessions.adoptAll();
         }
         tidy(sweep);
+        // Those of a port that was closed.
+        guards.keySet().removeIf(EventExecutor::isShuttingDown);
     }
 
     @Override
@@ -126,6 +133,8 @@ public final class NettyAdapter implements Adapter {
             known.forEach(each -> openfire.remove(each, factory));
             known = new HashSet<>();
         }
+        guards.values().forEach(Guard::end);
+        guards.clear();
         watched.values().forEach(NettyConnection::remove);
         watched.clear();
         closed.clear();
@@ -161,6 +170,7 @@ public final class NettyAdapter implements Adapter {
                 watched.remove(channel, connection);
                 return;
             }
+            guards.computeIfAbsent(channel.eventLoop(), Guard::new);
         } catch (RuntimeException | LinkageError e) {
             connection.remove();
             // It stays noted until it closes: what failed now fails again, and Openfire has it.
@@ -176,6 +186,7 @@ public final class NettyAdapter implements Adapter {
         if (detached) {
             connection.remove();
             watched.remove(channel, connection);
+            guards.values().forEach(Guard::end);
         } else if (connection.isClosed()) {
             closed.add(connection);
         }
@@ -195,6 +206,45 @@ public final class NettyAdapter implements Adapter {
             if (each.isOverdue()) {
                 each.end();
             }
+        }
+    }
+
+    /**
+     * Looks each second whether the core is in charge, on a thread that clients are read from: should ours stand still,
+     * silence is given back to Openfire, and taken again when they go on.
+     */
+    private final class Guard implements Runnable {
+        private final EventLoop loop;
+        private final Future<?> task;
+
+        /** Whose business silence was when its channels last heard. Only {@link #loop} comes here. */
+        private Sessions.Charge last = Sessions.Charge.OURS;
+
+        Guard(EventLoop loop) {
+            this.loop = loop;
+            task = loop.scheduleWithFixedDelay(this, 1, 1, TimeUnit.SECONDS);
+        }
+
+        @Override
+        public void run() {
+            try {
+                Sessions.Charge charge = sessions.charge();
+                if (charge == last || charge == Sessions.Charge.IN_DOUBT || detached) {
+                    return;
+                }
+                last = charge;
+                watched.values().stream()
+                        .filter(each -> each.channel().eventLoop() == loop)
+                        .forEach(each -> each.silenceIs(charge));
+            } catch (RuntimeException | LinkageError e) {
+                if (faults.allows()) {
+                    Log.error("Whose business silence is could not be told to all connections", e);
+                }
+            }
+        }
+
+        void end() {
+            task.cancel(false);
         }
     }
 }

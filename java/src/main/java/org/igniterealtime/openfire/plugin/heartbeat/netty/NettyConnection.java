@@ -29,7 +29,8 @@ import org.slf4j.LoggerFactory;
 /**
  * One connection on Netty, and the handlers by which it is watched: the first of the pipeline stamps reads, ahead of
  * TLS and compression; one keeps silence from Openfire; and two stand around Openfire's own handler, on its thread, and
- * see the connection end in order with the stanzas that came before. Only the first is on the way of a read.
+ * see the connection end in order with the stanzas that came before. Only the first is on the way of a read, and
+ * Openfire's idle timer is off it while the core is in charge.
  */
 final class NettyConnection implements Transport {
     private static final Logger Log = LoggerFactory.getLogger(NettyConnection.class);
@@ -57,6 +58,9 @@ final class NettyConnection implements Transport {
     private volatile EventExecutor executor;
 
     /** Guarded by this. */
+    private final IdleTimer idleTimer;
+
+    /** Guarded by this. */
     private boolean removed;
 
     private int looks;
@@ -76,6 +80,7 @@ final class NettyConnection implements Transport {
         this.over = over;
         // Kept: a closed channel has forgotten it.
         remote = String.valueOf(channel.remoteAddress());
+        idleTimer = new IdleTimer(channel, openfire.lastRead, IDLE);
     }
 
     Channel channel() {
@@ -108,7 +113,21 @@ final class NettyConnection implements Transport {
             // It passed before the handler was there.
             ours.read();
         }
+        // On its thread, as the guard that may give it back: so neither misses the other.
+        channel.eventLoop().execute(() -> safely(() -> silenceIs(sessions.charge())));
         return true;
+    }
+
+    /** Takes Openfire's idle timer out or puts it back, by whose business silence is. In doubt it stays as it is. */
+    synchronized void silenceIs(Sessions.Charge charge) {
+        if (removed) {
+            return;
+        }
+        if (charge == Sessions.Charge.OURS) {
+            idleTimer.takeOut();
+        } else if (charge == Sessions.Charge.OPENFIRES) {
+            idleTimer.putBack(watched.silentUs());
+        }
     }
 
     private synchronized void addHandlers(ChannelPipeline pipeline, String business) {
@@ -124,6 +143,10 @@ final class NettyConnection implements Transport {
     /** Takes the handlers out again. */
     synchronized void remove() {
         removed = true;
+        Watched ours = watched;
+        if (ours != null) {
+            idleTimer.putBack(ours.silentUs());
+        }
         removeAll();
     }
 

@@ -28,6 +28,9 @@ final class NettyOpenfire {
     /** Openfire's name of the handler that pings and closes a silent client. It is an inner matter of its pipeline. */
     static final String KEEP_ALIVE = "keepAliveHandler";
 
+    /** Openfire's name of Netty's own handler that finds a client silent. */
+    static final String IDLE_STATE = "idleStateHandler";
+
     /** The handler that stanzas are brought to. Up to 5.0 it has no name. */
     final Class<? extends ChannelHandler> businessLogic;
 

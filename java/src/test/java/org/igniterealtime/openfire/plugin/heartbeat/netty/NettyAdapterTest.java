@@ -11,6 +11,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.timeout.IdleStateHandler;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -130,7 +131,8 @@ class NettyAdapterTest {
             NettyAdapter brief = newAdapter();
             brief.look();
             for (Channel channel : acceptor.channels) {
-                assertEquals(before.size() + 4, channel.pipeline().names().size());
+                // Openfire's idle timer may be out already.
+                assertTrue(channel.pipeline().names().size() >= before.size() + 3);
             }
             staying.get(i % 5).getOutputStream().write(' ');
             brief.detach();
@@ -253,10 +255,69 @@ class NettyAdapterTest {
         await("the stamp", () -> core.number("silent_s") == 0);
     }
 
+    /** It costs at every read; nobody needs it while the core counts. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void takesTheIdleTimerOutWhileTheCoreIsInCharge(boolean ownThreads) throws Exception {
+        open(ownThreads);
+        acceptor.idleSeconds = 1;
+        connect(1);
+        await("a channel", () -> acceptor.channels.size() == 1);
+        List<String> before = only().pipeline().names();
+        adapter.look();
+        connect(1);
+        await("both to be watched", () -> core.number("opened") == 2);
+        for (Channel channel : acceptor.channels) {
+            await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
+        }
+        TimeUnit.SECONDS.sleep(2);
+        assertEquals(0, core.number("idle_events"));
+        assertEquals(0, acceptor.idle.get());
+
+        core.stop();
+
+        for (Channel channel : acceptor.channels) {
+            await("an equal one", () -> channel.pipeline().get("idleStateHandler") != null);
+            List<String> names = new ArrayList<>(channel.pipeline().names());
+            names.removeIf(name -> name.startsWith("heartbeat-"));
+            assertEquals(before, names);
+            IdleStateHandler timer = (IdleStateHandler) channel.pipeline().get("idleStateHandler");
+            assertEquals(IdleStateHandler.class, timer.getClass());
+            assertEquals(1000, timer.getReaderIdleTimeInMillis());
+            assertEquals(0, timer.getWriterIdleTimeInMillis());
+            assertEquals(0, timer.getAllIdleTimeInMillis());
+        }
+        await("Openfire to hear of silence twice", () -> acceptor.idle.get() >= 2);
+        assertEquals(0, acceptor.faults.get());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void handsOnWhenItWasLastReadFrom(boolean ownThreads) throws Exception {
+        open(ownThreads);
+        acceptor.idleSeconds = 30;
+        adapter.look();
+        Socket socket = connect(1).get(0);
+        await("it to be watched", () -> core.number("opened") == 1);
+        socket.getOutputStream().write(' ');
+        assertEquals("<stream>", read(socket, 8));
+        Channel channel = only();
+        await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
+        core.tick(8);
+        adapter.detach();
+        IdleStateHandler timer = (IdleStateHandler) channel.pipeline().get("idleStateHandler");
+        assertEquals(30_000, timer.getReaderIdleTimeInMillis());
+        LastRead lastRead = new LastRead();
+        await("it to know", () -> lastRead.ageUs(channel) >= 7_000_000);
+        assertTrue(lastRead.ageUs(channel) < 10_000_000);
+    }
+
+    /** A timer that is not Openfire's own can not be put back as it was: it stays, and its word is kept from Openfire. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void keepsSilenceFromOpenfireWhileTheCoreIsInCharge(boolean ownThreads) throws Exception {
         open(ownThreads);
+        acceptor.ownTimer = true;
         acceptor.idleSeconds = 1;
         adapter.look();
         connect(1);

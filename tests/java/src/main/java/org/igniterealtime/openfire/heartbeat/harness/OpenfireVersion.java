@@ -12,6 +12,14 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return isSince(4, 8);
     }
 
+    /**
+     * Whether Openfire counts silence from the moment at which it is its business again: on Netty its timer is out while
+     * the core is in charge. On MINA it counts all the time.
+     */
+    public boolean countsFromGivingBack() {
+        return isNetty();
+    }
+
     /** Whether a connection that it closes as idle by itself is told so, by a stream error. */
     public boolean saysWhyIdleEnds() {
         return isNetty();

@@ -1,0 +1,81 @@
+package org.igniterealtime.openfire.plugin.heartbeat.netty;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelPipeline;
+import io.netty.handler.timeout.IdleStateHandler;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Openfire's idle timer of one channel. It looks at the clock at every read and has a task of its own in the queue of
+ * its thread, so it is taken out while nobody needs it, and an equal one is put back in its place.
+ *
+ * <p>Threads: the caller sees to it that one thread at a time calls.
+ */
+final class IdleTimer {
+    private final Channel channel;
+    private final LastRead lastRead;
+
+    /** What stands right behind it: put before Openfire's reaction to silence. */
+    private final String behind;
+
+    private long readerIdleMs;
+    private boolean out;
+
+    IdleTimer(Channel channel, LastRead lastRead, String behind) {
+        this.channel = channel;
+        this.lastRead = lastRead;
+        this.behind = behind;
+    }
+
+    /** Leaves it where it is if it is not what we know how to put back. */
+    void takeOut() {
+        ChannelPipeline pipeline = channel.pipeline();
+        ChannelHandler handler = pipeline.get(NettyOpenfire.IDLE_STATE);
+        if (out || handler == null || !isKnown(handler) || !isInItsPlace(pipeline)) {
+            return;
+        }
+        readerIdleMs = ((IdleStateHandler) handler).getReaderIdleTimeInMillis();
+        try {
+            pipeline.remove(handler);
+            out = true;
+        } catch (NoSuchElementException | RejectedExecutionException e) {
+            // Closed at this moment, or its thread has ended.
+        }
+    }
+
+    /** @param ageUs how long ago the channel was last read from, in microseconds */
+    void putBack(long ageUs) {
+        if (!out) {
+            return;
+        }
+        out = false;
+        if (!channel.isOpen()) {
+            return;
+        }
+        IdleStateHandler equal = new IdleStateHandler(readerIdleMs, 0, 0, TimeUnit.MILLISECONDS);
+        try {
+            channel.pipeline().addBefore(behind, NettyOpenfire.IDLE_STATE, equal);
+            // Behind its beginning, which sets the time to now.
+            channel.eventLoop().execute(() -> lastRead.tell(equal, ageUs));
+        } catch (NoSuchElementException | IllegalArgumentException | RejectedExecutionException e) {
+            // Closed, and its pipeline is taken down; or its thread has ended.
+        }
+    }
+
+    private static boolean isKnown(ChannelHandler handler) {
+        if (handler.getClass() != IdleStateHandler.class) {
+            return false;
+        }
+        IdleStateHandler timer = (IdleStateHandler) handler;
+        return timer.getWriterIdleTimeInMillis() == 0 && timer.getAllIdleTimeInMillis() == 0;
+    }
+
+    private boolean isInItsPlace(ChannelPipeline pipeline) {
+        List<String> names = pipeline.names();
+        return names.indexOf(behind) == names.indexOf(NettyOpenfire.IDLE_STATE) + 1;
+    }
+}
