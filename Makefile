@@ -24,6 +24,8 @@ LIBRARY := $(BUILD)/native/libheartbeat.so
 PLUGIN := $(BUILD)/heartbeat.jar
 CLASSES := java/target/plugin-heartbeat.jar
 DEMO := $(BUILD)/demo/lib/demo-1.jar
+BENCH := $(BUILD)/bench/lib/bench-micro-1.jar
+BENCH_C :=
 GENERATED := $(BUILD)/generated
 PROPERTIES := $(GENERATED)/heartbeat-native.properties
 
@@ -47,6 +49,9 @@ TEST_TIMEOUT ?= 600
 OPENFIRE_HOME ?=
 CLIENTS ?= 2000
 RUNS ?= 10
+
+# The rows of bench: a regular expression for the names of their groups.
+ROWS ?= .
 
 # --- Tools ------------------------------------------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
 .PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server test-openfire demo \
-    demo-picture bench-openfire lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
+    demo-picture bench bench-netty bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
 
 ## all: the plugin
 all: plugin
@@ -190,6 +195,18 @@ demo: $(PLUGIN) $(DEMO)
 ## demo-picture: docs/demo.svg, from a run of the demo
 demo-picture: $(PLUGIN) $(DEMO)
 	@tests/demo/run --picture docs/demo.svg
+
+## bench: what single steps cost, beside their peers, to build/bench.json; ROWS=regular expression (read-netty, tick, ...)
+bench: $(BENCH) $(BENCH_C) $(LIBRARY)
+	@$(RUN_BENCH) '$(ROWS)' full $(BUILD)/bench.json
+
+## bench-netty: the rows of bench about a read on Netty
+bench-netty: $(BENCH) $(BENCH_C) $(LIBRARY)
+	@$(RUN_BENCH) '^read-netty' full $(BUILD)/bench-netty.json
+
+## bench-smoke: each row of bench, so small that its figures mean nothing
+bench-smoke: $(BENCH) $(BENCH_C) $(LIBRARY)
+	@$(RUN_BENCH) . smoke $(BUILD)/bench/smoke.json
 
 ## bench-openfire: what a ping cycle costs with the plugin and without; RUNS=10 CLIENTS=2000 OPENFIRE_HOME=DIR (none: 4.2.0)
 bench-openfire: $(PLUGIN) | $(BUILD)/log
@@ -377,4 +394,19 @@ $(DEMO): $(DEMO_FILES) | $(BUILD)/log
 	@echo "  MAVEN   $@"
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,demo -am -Dmaven.test.skip=true package >$(BUILD)/log/maven-demo.log 2>&1 || \
 	    { tail -n 60 $(BUILD)/log/maven-demo.log >&2; exit 1; }
+	@touch $@
+
+# --- Benchmarks -------------------------------------------------------------------------------------------------------
+
+BENCH_FILES := $(shell find tests/pom.xml tests/openfire tests/java/pom.xml tests/java/src/main tests/bench/micro -type f \
+    -not -path '*/target/*' 2>/dev/null)
+
+RUN_BENCH = java -cp '$(BUILD)/bench/lib/*' -Dbench.folder=$(BUILD)/bench -Dbench.plugin=$(STAGE)/lib/$(notdir $(CLASSES)) \
+    -Dbench.native=$(LIBRARY) -Dbench.program=$(BENCH_C) org.igniterealtime.openfire.heartbeat.micro.Bench
+
+# The classes are those of the plugin as it is packed.
+$(BENCH): $(BENCH_FILES) $(PLUGIN) | $(BUILD)/log
+	@echo "  MAVEN   $@"
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java,bench/micro -Dmaven.test.skip=true package \
+	    >$(BUILD)/log/maven-bench-micro.log 2>&1 || { tail -n 60 $(BUILD)/log/maven-bench-micro.log >&2; exit 1; }
 	@touch $@

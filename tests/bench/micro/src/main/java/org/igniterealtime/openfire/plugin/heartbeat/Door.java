@@ -1,0 +1,155 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.jivesoftware.openfire.Connection;
+
+/** Lets the benchmarks in: the plugin's own classes around a real core, whose time the benchmark moves. */
+public final class Door implements AutoCloseable {
+    private static final int ACTIONS = 4096;
+    private static boolean loaded;
+
+    private final Clock clock = new Clock();
+    private final NativeCore core;
+    private final Sessions sessions;
+    private final ByteBuffer due =
+            ByteBuffer.allocateDirect(ACTIONS * NativeCore.ACTION_BYTES).order(ByteOrder.nativeOrder());
+    private long nowUs = clock.nowUs();
+    private long wallMs = System.currentTimeMillis();
+
+    public Door() {
+        load();
+        core = new NativeCore(nowUs, wallMs);
+        sessions = new Sessions(core, clock);
+        nextSecond();
+        advance();
+    }
+
+    @SuppressWarnings("UnsafeDynamicallyLoadedCode") // it was built here
+    private static synchronized void load() {
+        if (!loaded) {
+            System.load(Path.of(System.getProperty("bench.native")).toAbsolutePath().toString());
+            loaded = true;
+        }
+    }
+
+    public Sessions sessions() {
+        return sessions;
+    }
+
+    public Clock clock() {
+        return clock;
+    }
+
+    /** A connection that no transport stands behind. */
+    public Watched watch() {
+        return sessions.opened(new NoTransport(), nowUs, nowUs);
+    }
+
+    public long open() {
+        return core.open(nowUs, nowUs);
+    }
+
+    public void bound(long token, String fullJid, boolean anonymous) {
+        core.bound(token, fullJid, anonymous);
+    }
+
+    public void available(long token) {
+        core.available(token);
+    }
+
+    public void closed(long token) {
+        core.closed(token);
+    }
+
+    public String lastActivity(String user) {
+        return core.lastActivity(user);
+    }
+
+    public void idle(long idleMs) {
+        try {
+            core.configure(null, 2 * idleMs, true);
+        } catch (NativeCore.PolicyException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** What a read stores, without the way to it. */
+    public void read(long token) {
+        core.cellPage(token).putInt(NativeCore.cellOffset(token), clock.tick);
+    }
+
+    /** The time of the next {@link #advance}. */
+    public void nextSecond() {
+        nowUs += TimeUnit.SECONDS.toMicros(1);
+        wallMs += TimeUnit.SECONDS.toMillis(1);
+    }
+
+    /** One call, as the ticking thread makes it. Returns the number of actions. */
+    public int advance() {
+        long result = core.advance(nowUs, wallMs, due);
+        if (result < 0) {
+            throw new IllegalStateException("the core refused to advance: " + result);
+        }
+        clock.tick = (int) (result >>> 32);
+        return (int) result;
+    }
+
+    /** Whether that many actions fill the buffer: then there is more. */
+    public boolean isFull(int actions) {
+        return actions == ACTIONS;
+    }
+
+    /** Does what the last {@link #advance} wanted: pings, each of which is answered. Returns how many there were. */
+    public int answer(int actions) {
+        for (int i = 0; i < actions; i++) {
+            long token = due.getLong(i * NativeCore.ACTION_BYTES);
+            int verb = due.getInt(i * NativeCore.ACTION_BYTES + Long.BYTES);
+            NativeCore.Order order = core.begin(token, verb, 0, nowUs);
+            if (order.verb != NativeCore.PING) {
+                throw new IllegalStateException("nobody is silent for long, and yet: " + Names.verb(order.verb));
+            }
+            read(token);
+        }
+        return actions;
+    }
+
+    @Override
+    public void close() {
+        core.close();
+    }
+
+    private static final class NoTransport implements Transport {
+        @Override
+        public Connection connection() {
+            return null;
+        }
+
+        @Override
+        public void close(String farewell) {
+            // There is nothing to close.
+        }
+
+        @Override
+        public void drop() {
+            // There is nothing to drop.
+        }
+
+        @Override
+        public void abort() {
+            // There is nothing to abort.
+        }
+
+        @Override
+        public boolean isClosed() {
+            return false;
+        }
+
+        @Override
+        public String remote() {
+            return "nobody";
+        }
+    }
+}
