@@ -25,7 +25,7 @@ PLUGIN := $(BUILD)/heartbeat.jar
 CLASSES := java/target/plugin-heartbeat.jar
 DEMO := $(BUILD)/demo/lib/demo-1.jar
 BENCH := $(BUILD)/bench/lib/bench-micro-1.jar
-BENCH_C :=
+BENCH_C := $(BUILD)/native/bench/bench_core
 GENERATED := $(BUILD)/generated
 PROPERTIES := $(GENERATED)/heartbeat-native.properties
 
@@ -37,7 +37,8 @@ TESTS_asan := $(TESTS)
 # Without the one that takes the allocator away from the sanitizer, has one thread, and would run for ten minutes.
 TESTS_tsan := $(filter-out test_alloc,$(TESTS))
 FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
-C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h))
+C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
+    tests/bench/c/*.c))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
 SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/demo/run
 
@@ -130,7 +131,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
 .PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server test-openfire demo \
-    demo-picture bench bench-netty bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
+    demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
 
 ## all: the plugin
 all: plugin
@@ -204,9 +205,14 @@ bench: $(BENCH) $(BENCH_C) $(LIBRARY)
 bench-netty: $(BENCH) $(BENCH_C) $(LIBRARY)
 	@$(RUN_BENCH) '^read-netty' full $(BUILD)/bench-netty.json
 
+## bench-growth: docs/growth.svg, what a tick costs per session, of 1,000 to 4,000,000 sessions
+bench-growth: $(BENCH_C)
+	@$(BENCH_C) growth docs/growth.svg full
+
 ## bench-smoke: each row of bench, so small that its figures mean nothing
 bench-smoke: $(BENCH) $(BENCH_C) $(LIBRARY)
 	@$(RUN_BENCH) . smoke $(BUILD)/bench/smoke.json
+	@$(BENCH_C) growth $(BUILD)/bench/growth.svg smoke
 
 ## bench-openfire: what a ping cycle costs with the plugin and without; RUNS=10 CLIENTS=2000 OPENFIRE_HOME=DIR (none: 4.2.0)
 bench-openfire: $(PLUGIN) | $(BUILD)/log
@@ -403,6 +409,12 @@ BENCH_FILES := $(shell find tests/pom.xml tests/openfire tests/java/pom.xml test
 
 RUN_BENCH = java -cp '$(BUILD)/bench/lib/*' -Dbench.folder=$(BUILD)/bench -Dbench.plugin=$(STAGE)/lib/$(notdir $(CLASSES)) \
     -Dbench.native=$(LIBRARY) -Dbench.program=$(BENCH_C) org.igniterealtime.openfire.heartbeat.micro.Bench
+
+$(BENCH_C): tests/bench/c/bench_core.c $(BUILD)/native/libcore.a $(BUILD)/native/flags $(JANSSON_A)
+	@echo "  CC      $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) $(WARNINGS_native) $(CFLAGS_native) $(LDFLAGS_native) $< $(BUILD)/native/libcore.a $(LIBS) -lm \
+	    -pthread -o $@
 
 # The classes are those of the plugin as it is packed.
 $(BENCH): $(BENCH_FILES) $(PLUGIN) | $(BUILD)/log

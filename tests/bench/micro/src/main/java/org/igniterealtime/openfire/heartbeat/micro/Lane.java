@@ -18,7 +18,10 @@ record Lane(String name, String heap, List<String> libraries, Supplier<Group> gr
             new Lane("read-netty-4.1", "3g", NETTY41, () -> new NettyReads("Netty 4.1")),
             new Lane("read-netty-4.2", "3g", NETTY42, () -> new NettyReads("Netty 4.2")),
             new Lane("read-mina-2.0", "2g", NETTY41, () -> new MinaReads("MINA 2.0")),
-            new Lane("read-mina-2.1", "2g", MINA21, () -> new MinaReads("MINA 2.1")));
+            new Lane("read-mina-2.1", "2g", MINA21, () -> new MinaReads("MINA 2.1")),
+            new Lane("events", null, List.of(), null),
+            new Lane("threads", null, List.of(), null),
+            new Lane("memory-native", null, List.of(), null));
 
     /** Without a group it is the program that is written in C. */
     boolean isNative() {
