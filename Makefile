@@ -149,7 +149,7 @@ plugin: $(PLUGIN)
 ## test: everything below but fmt, cheap things first; goes on after a failure and counts
 test:
 	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
-	    lint test-c asan fuzz tsan check-library plugin test-java test-server test-openfire
+	    lint test-c asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
 
 ## test-c: unit tests of the core, as it ships
 test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
@@ -232,7 +232,7 @@ fmt:
 
 ## clean: remove what was built (jansson's build, which is outside the repository, stays)
 clean:
-	$(Q)rm -rf $(BUILD) java/target tests/openfire/target tests/java/target
+	$(Q)rm -rf $(BUILD) java/target tests/openfire/target tests/java/target tests/bench/*/target
 
 define check-home
 	@test -z "$(OPENFIRE_HOME)" || test -f "$(firstword $(wildcard $(OPENFIRE_HOME)/lib/xmppserver-*.jar))" || \
@@ -407,8 +407,9 @@ $(DEMO): $(DEMO_FILES) | $(BUILD)/log
 BENCH_FILES := $(shell find tests/pom.xml tests/openfire tests/java/pom.xml tests/java/src/main tests/bench/micro -type f \
     -not -path '*/target/*' 2>/dev/null)
 
-RUN_BENCH = java -cp '$(BUILD)/bench/lib/*' -Dbench.folder=$(BUILD)/bench -Dbench.plugin=$(STAGE)/lib/$(notdir $(CLASSES)) \
-    -Dbench.native=$(LIBRARY) -Dbench.program=$(BENCH_C) org.igniterealtime.openfire.heartbeat.micro.Bench
+RUN_BENCH = java -cp '$(BUILD)/bench/lib/*:$(BUILD)/bench/netty-4.1/*:$(BUILD)/bench/mina-2.0/*' \
+    -Dbench.folder=$(BUILD)/bench -Dbench.plugin=$(STAGE)/lib/$(notdir $(CLASSES)) -Dbench.native=$(LIBRARY) \
+    -Dbench.program=$(BENCH_C) org.igniterealtime.openfire.heartbeat.micro.Bench
 
 $(BENCH_C): tests/bench/c/bench_core.c $(BUILD)/native/libcore.a $(BUILD)/native/flags $(JANSSON_A)
 	@echo "  CC      $<"

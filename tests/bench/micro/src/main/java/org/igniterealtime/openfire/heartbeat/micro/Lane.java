@@ -19,6 +19,9 @@ record Lane(String name, String heap, List<String> libraries, Supplier<Group> gr
             new Lane("read-netty-4.2", "3g", NETTY42, () -> new NettyReads("Netty 4.2")),
             new Lane("read-mina-2.0", "2g", NETTY41, () -> new MinaReads("MINA 2.0")),
             new Lane("read-mina-2.1", "2g", MINA21, () -> new MinaReads("MINA 2.1")),
+            new Lane("tick", "8g", NETTY41, Ticks::new),
+            new Lane("memory-java", "3g", NETTY41, JavaMemory::new),
+            new Lane("activity", "4g", NETTY41, LastActivity::new),
             new Lane("events", null, List.of(), null),
             new Lane("threads", null, List.of(), null),
             new Lane("memory-native", null, List.of(), null));

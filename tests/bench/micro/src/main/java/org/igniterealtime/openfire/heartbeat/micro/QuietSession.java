@@ -57,6 +57,7 @@ final class QuietSession extends AbstractIoSession {
         QuietSession open(int idleSeconds) throws Exception {
             QuietSession session = new QuietSession(this, idleSeconds);
             session.setAttributeMap(getSessionDataStructureFactory().getAttributeMap(session));
+            session.setWriteRequestQueue(getSessionDataStructureFactory().getWriteRequestQueue(session));
             return session;
         }
 

@@ -49,7 +49,13 @@ public final class Door implements AutoCloseable {
     }
 
     public long open() {
-        return core.open(nowUs, nowUs);
+        return open(0);
+    }
+
+    /** A connection that was last read from so long ago. */
+    public long open(int ageSeconds) {
+        long readUs = nowUs - TimeUnit.SECONDS.toMicros(ageSeconds);
+        return core.open(readUs, readUs);
     }
 
     public void bound(long token, String fullJid, boolean anonymous) {
