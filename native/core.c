@@ -88,10 +88,13 @@ int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t id
     return HB_OK;
 }
 
-int hb_core_open(hb_core *core, int64_t opened_us, int64_t read_us, hb_token *out)
+int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t opened_us, int64_t read_us,
+                 hb_token *out)
 {
     int code = HB_EFULL;
 
+    if ((unsigned)transport > HB_BOSH || own_s > HB_OWN_MAX)
+        return HB_EINVAL;
     pthread_mutex_lock(&core->lock);
     uint32_t slot = core->free_slot;
     if (slot != HB_NO_SLOT) {
@@ -100,6 +103,7 @@ int hb_core_open(hb_core *core, int64_t opened_us, int64_t read_us, hb_token *ou
         core->free_slot = page->next[i];
         page->answered_us[i] = 0;
         page->rtt_us[i] = 0;
+        page->own[i] = (uint32_t)transport << HB_OWN_BITS | own_s;
         __atomic_store_n(&page->cells[i], hb_clock_tick_of(&core->clock, read_us), __ATOMIC_RELAXED);
         hb_session session = hb_session_opened(hb_clock_tick_of(&core->clock, opened_us));
         uint32_t due = hb_session_due(session, hb_slot_moment(core, slot), &core->policy);

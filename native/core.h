@@ -18,6 +18,8 @@
 #define HB_DECISIONS 256 /* remembered */
 #define HB_DECISION_JID 160
 
+#define HB_OWN_BITS 24 /* enough for HB_OWN_MAX */
+
 typedef struct hb_jid {
     uint16_t length;
     char text[]; /* not NUL-terminated */
@@ -27,6 +29,7 @@ typedef struct hb_jid {
 typedef struct hb_page {
     uint32_t *cells; /* the caller's: tick of the last read */
     uint32_t due[HB_PAGE_CELLS];
+    uint32_t own[HB_PAGE_CELLS]; /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
     hb_session session[HB_PAGE_CELLS];
     uint32_t generation[HB_PAGE_CELLS];
     uint32_t next[HB_PAGE_CELLS]; /* session of the same user, or next free slot */
@@ -96,6 +99,11 @@ static inline size_t hb_index_of(uint32_t slot)
 static inline hb_token hb_token_of(const hb_core *core, uint32_t slot)
 {
     return (hb_token)hb_page_of(core, slot)->generation[hb_index_of(slot)] << 32 | slot;
+}
+
+static inline hb_transport hb_transport_of(const hb_page *page, size_t i)
+{
+    return (hb_transport)(page->own[i] >> HB_OWN_BITS);
 }
 
 /* slots.c: the store of sessions. The caller holds the lock. */

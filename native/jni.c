@@ -120,10 +120,10 @@ static jint addPage0(JNIEnv *env, jclass class, jlong handle, jobject page)
     return hb_core_add_page(core_of(handle), cells);
 }
 
-static jlong open0(JNIEnv *env, jclass class, jlong handle, jlong opened_us, jlong read_us)
+static jlong open0(JNIEnv *env, jclass class, jlong handle, jint transport, jint own_s, jlong opened_us, jlong read_us)
 {
     hb_token token = 0;
-    int code = hb_core_open(core_of(handle), opened_us, read_us, &token);
+    int code = hb_core_open(core_of(handle), (hb_transport)transport, (uint32_t)own_s, opened_us, read_us, &token);
 
     (void)env;
     (void)class;
@@ -282,7 +282,7 @@ static JNINativeMethod METHODS[] = {
     METHOD(free0, "(J)V"),
     METHOD(configure0, "(J[BJZ)V"),
     METHOD(addPage0, "(JLjava/nio/ByteBuffer;)I"),
-    METHOD(open0, "(JJJ)J"),
+    METHOD(open0, "(JIIJJ)J"),
     METHOD(bound0, "(JJ[BZ)I"),
     METHOD(available0, "(JJ)I"),
     METHOD(unavailable0, "(JJ[BZ)I"),

@@ -11,6 +11,18 @@ static uint32_t patience(const hb_policy *policy)
     return policy->idle + (policy->retries + 1) * policy->ack_timeout;
 }
 
+/* Does the server itself end the session's silence, and no later than we would? Then nothing is decided for it. */
+static bool left_to_server(hb_moment moment, const hb_policy *policy)
+{
+    return moment.own && moment.own <= patience(policy);
+}
+
+/* Is a silent session nobody's business, or not ours? */
+static bool may_be_silent(hb_moment moment, const hb_policy *policy)
+{
+    return !policy->idle || left_to_server(moment, policy);
+}
+
 /* Is a ping out, the last one, and not to be followed by another? */
 static bool last_ping(hb_session session, const hb_policy *policy)
 {
@@ -22,7 +34,7 @@ static bool waits_in_vain(hb_session session, hb_moment moment, const hb_policy 
 {
     if (session.phase != HB_PINGED && session.phase != HB_PINGING)
         return false;
-    return moment.read >= session.since || !policy->idle || !policy->ping;
+    return moment.read >= session.since || may_be_silent(moment, policy) || !policy->ping;
 }
 
 /*
@@ -41,7 +53,7 @@ static bool spoke_since(hb_session session, hb_moment moment)
 uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *policy)
 {
     if (waits_in_vain(session, moment, policy)) {
-        if (!policy->idle || !policy->ping)
+        if (may_be_silent(moment, policy) || !policy->ping)
             return later(moment.now, 1); /* the next look forgets the ping */
         session.phase = HB_ALIVE;
     }
@@ -52,7 +64,7 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
     case HB_CONNECTED:
         return policy->login_within ? later(session.since, policy->login_within + 1) : HB_NEVER;
     case HB_ALIVE:
-        if (!policy->idle)
+        if (may_be_silent(moment, policy))
             return HB_NEVER;
         if (!policy->ping)
             return later(moment.read, patience(policy) + 1);
@@ -189,7 +201,7 @@ static void begin_disconnect(hb_step *step, hb_moment moment, const hb_policy *p
     if (next->phase != HB_CLOSING || next->flags & HB_S_BEGUN)
         return;
     if (why != HB_WHY_NOT_LOGGED_IN) {
-        if (spoke_since(*next, moment) || !policy->idle) {
+        if (spoke_since(*next, moment) || may_be_silent(moment, policy)) {
             spare(step, moment);
             return;
         }
@@ -313,6 +325,18 @@ hb_session hb_session_resumed(hb_session from)
     hb_session session = {.phase = HB_ALIVE, .flags = from.flags & (HB_S_AVAILABLE | HB_S_LOGOUT)};
     session.why = HB_WHY_RESUMED;
     return session;
+}
+
+const char *hb_transport_name(hb_transport transport)
+{
+    switch (transport) {
+#define X(name, value, text)                                                                                           \
+    case name:                                                                                                         \
+        return text;
+        HB_TRANSPORTS(X)
+#undef X
+    }
+    return "?";
 }
 
 const char *hb_phase_name(hb_phase phase)

@@ -71,6 +71,7 @@ typedef enum hb_event {
 typedef struct hb_moment {
     uint32_t now;    /* the current tick */
     uint32_t read;   /* the tick of the last byte read, at most now */
+    uint32_t own;    /* ticks of silence after which the server itself ends the session; 0: it does not */
     uint32_t jitter; /* ticks that its pings are brought forward, at most policy->spread */
     bool resumable;  /* for HB_EV_BEGIN_DISCONNECT: the session can be resumed (XEP-0198) */
     bool late;       /* for HB_EV_BEGIN_PING: the next tick is overdue */
@@ -94,6 +95,7 @@ hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, co
 /* The tick at which this session must be looked at. */
 uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *policy);
 
+const char *hb_transport_name(hb_transport transport);
 const char *hb_phase_name(hb_phase phase);
 const char *hb_verb_name(hb_verb verb);
 const char *hb_reason_name(hb_reason why);

@@ -57,6 +57,7 @@ hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
 {
     return (hb_moment){.now = core->clock.tick,
                        .read = hb_core_read_tick(core, slot),
+                       .own = hb_page_of(core, slot)->own[hb_index_of(slot)] & ((1u << HB_OWN_BITS) - 1),
                        .jitter = jitter_of(core, hb_token_of(core, slot))};
 }
 

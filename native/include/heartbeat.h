@@ -109,6 +109,18 @@ typedef enum hb_reason {
 #undef X
 } hb_reason;
 
+/* What a connection is made of. */
+#define HB_TRANSPORTS(X)                                                                                               \
+    X(HB_TCP, 0, "tcp")                                                                                                \
+    X(HB_WEBSOCKET, 1, "websocket") /* RFC 7395 */                                                                     \
+    X(HB_BOSH, 2, "bosh")           /* XEP-0124, XEP-0206 */
+
+typedef enum hb_transport {
+#define X(name, value, text) name = (value),
+    HB_TRANSPORTS(X)
+#undef X
+} hb_transport;
+
 /* One action, 16 bytes, in the byte order of the machine. */
 typedef struct hb_action {
     hb_token token;
@@ -151,8 +163,18 @@ int hb_core_add_page(hb_core *core, uint32_t *cells);
  */
 int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t idle_ms, bool ping, hb_error *error);
 
-/* A connection was opened at opened_us, and last read from at read_us. HB_EFULL: add a page and call again. */
-int hb_core_open(hb_core *core, int64_t opened_us, int64_t read_us, hb_token *out);
+/* The longest silence that a server may be said to end by itself: as the policy's durations, 30 days. */
+#define HB_OWN_MAX 2592000u
+
+/*
+ * A connection was opened at opened_us, and last read from at read_us. own_s is the silence in seconds (at most
+ * HB_OWN_MAX) after which the server closes it by a task of its own that can not be taken out; 0: it does not, we are
+ * in charge. With own_s the session is observed: reads, presence and last activity are kept and its end is watched, but
+ * it is pinged and disconnected only while the policy would have it dead earlier than the server does.
+ * HB_EFULL: add a page and call again.
+ */
+int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t opened_us, int64_t read_us,
+                 hb_token *out);
 
 /* The connection has logged in as this full JID (RFC 6120 section 7). No last activity is kept for the anonymous. */
 int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length, bool anonymous);

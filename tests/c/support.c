@@ -64,10 +64,10 @@ void rig_add_page(rig *r)
 hb_token rig_open(rig *r)
 {
     hb_token token = 0;
-    int code = hb_core_open(r->core, r->now_us, r->now_us, &token);
+    int code = hb_core_open(r->core, HB_TCP, 0, r->now_us, r->now_us, &token);
     if (code == HB_EFULL) {
         rig_add_page(r);
-        code = hb_core_open(r->core, r->now_us, r->now_us, &token);
+        code = hb_core_open(r->core, HB_TCP, 0, r->now_us, r->now_us, &token);
     }
     assert_int_equal(code, HB_OK);
     assert_true((int64_t)token > 0);

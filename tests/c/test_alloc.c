@@ -394,7 +394,7 @@ static void test_no_allocations(void **state)
     stage_open(&s);
     hb_core *core = s.rig.core;
     allocations = 0;
-    assert_int_equal(hb_core_open(core, s.rig.now_us, s.rig.now_us, &dave), HB_OK);
+    assert_int_equal(hb_core_open(core, HB_TCP, 0, s.rig.now_us, s.rig.now_us, &dave), HB_OK);
     assert_int_equal(hb_core_available(core, s.alice), HB_OK);
     assert_int_equal(hb_core_unavailable(core, s.bob, NULL, 0, true), HB_OK);
     assert_int_equal(hb_core_idle(core, s.alice, s.rig.now_us), 1);
@@ -446,7 +446,7 @@ static void test_hard_times(void **state)
         fail_at = dice_percent(&d, 30) ? 1 + (long)dice_below(&d, 12) : -1;
         switch (dice_below(&d, 8)) {
         case 0:
-            (void)hb_core_open(r.core, r.now_us, r.now_us, t);
+            (void)hb_core_open(r.core, HB_TCP, 0, r.now_us, r.now_us, t);
             break;
         case 1:
             text_print(jid, sizeof jid, "user%u@example.org/x", dice_below(&d, 500));

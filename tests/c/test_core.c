@@ -94,7 +94,7 @@ static void test_new(void **state)
         hb_action action;
         size_t count;
         uint32_t tick;
-        assert_int_equal(hb_core_open(cores[i], 0, 0, &token), HB_OK);
+        assert_int_equal(hb_core_open(cores[i], HB_TCP, 0, 0, 0, &token), HB_OK);
         assert_int_equal(hb_core_bound(cores[i], token, "a@b/c", 5, false), HB_OK);
         /* What a server that was never configured gets: a ping after 180 s. */
         for (int64_t second = 1; second <= 180; second++) {
@@ -122,7 +122,7 @@ static void test_pages(void **state)
     hb_core *core = NULL;
     hb_token token = 4711;
     assert_int_equal(hb_core_new(NULL, 0, RIG_WALL_MS, &core), HB_OK);
-    assert_int_equal(hb_core_open(core, 0, 0, &token), HB_EFULL);
+    assert_int_equal(hb_core_open(core, HB_TCP, 0, 0, 0, &token), HB_EFULL);
     assert_int_equal(token, 4711);
     assert_int_equal(hb_core_add_page(core, NULL), HB_EINVAL);
     uint32_t *cells = calloc(PAGES * HB_PAGE_CELLS + 1, HB_CELL_BYTES);
@@ -133,7 +133,7 @@ static void test_pages(void **state)
     for (size_t p = 0; p < PAGES; p++) {
         assert_int_equal(hb_core_add_page(core, cells + p * HB_PAGE_CELLS), HB_OK);
         for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
-            assert_int_equal(hb_core_open(core, 0, 0, &token), HB_OK);
+            assert_int_equal(hb_core_open(core, HB_TCP, 0, 0, 0, &token), HB_OK);
             assert_true((int64_t)token > 0);
             uint32_t slot = (uint32_t)token;
             assert_true(slot < (p + 1) * HB_PAGE_CELLS);
@@ -141,14 +141,14 @@ static void test_pages(void **state)
             known[slot] = 1;
             tokens[slot] = token;
         }
-        assert_int_equal(hb_core_open(core, 0, 0, &token), HB_EFULL);
+        assert_int_equal(hb_core_open(core, HB_TCP, 0, 0, 0, &token), HB_EFULL);
     }
     /* A slot that comes back has another token, every time. */
     hb_token old = tokens[5000];
     for (int i = 0; i < 1000; i++) {
         assert_int_equal(hb_core_closed(core, old), HB_OK);
         assert_int_equal(hb_core_closed(core, old), HB_ESTALE);
-        assert_int_equal(hb_core_open(core, 0, 0, &token), HB_OK);
+        assert_int_equal(hb_core_open(core, HB_TCP, 0, 0, 0, &token), HB_OK);
         assert_int_equal((uint32_t)token, 5000);
         assert_true(token != old);
         old = token;

@@ -37,6 +37,7 @@ typedef enum place { GONE, OPEN, DETACHED, WATCHED } place;
 typedef struct session {
     hb_token token;
     place place;
+    uint32_t own; /* silence that the server itself ends; 0: it does not */
     bool bound;
     bool available; /* contacts believe in it */
     bool logout;
@@ -242,6 +243,12 @@ static uint32_t patience(const policy *p)
     return p->idle + (p->retries + 1) * p->ack;
 }
 
+/* Whether the silence of this session is ours to end: it is not where it may last, nor where the server is as fast. */
+static bool ours(const session *s, const policy *p)
+{
+    return p->idle && (!s->own || patience(p) < s->own);
+}
+
 /* Actions: was it right to decide this now? */
 
 static void check_ping(world *w, const session *s, hb_reason why, bool repeated)
@@ -249,7 +256,7 @@ static void check_ping(world *w, const session *s, hb_reason why, bool repeated)
     const policy *p = &w->policy;
     uint32_t now = w->rig.tick;
     check(w, s->token, "alive-stays", s->place == OPEN && s->bound && !s->begun);
-    check(w, s->token, "alive-stays", p->idle && p->ping);
+    check(w, s->token, "alive-stays", ours(s, p) && p->ping);
     if (why == HB_WHY_RETRY) {
         check(w, s->token, "alive-stays", repeated || (!alive(s) && s->pings <= p->retries));
         check(w, s->token, "alive-stays", repeated || now >= s->last_ping + p->ack);
@@ -274,11 +281,11 @@ static void check_disconnect(world *w, const session *s, hb_reason why, bool rep
         return; /* as right as it was */
     }
     if (why == HB_WHY_SILENT) {
-        check(w, s->token, "alive-stays", p->idle && !p->ping);
+        check(w, s->token, "alive-stays", ours(s, p) && !p->ping);
         check(w, s->token, "sleep-kills-none", now >= s->read + patience(p) + 1);
     } else {
         check(w, s->token, "alive-stays", why == HB_WHY_NO_ANSWER);
-        check(w, s->token, "alive-stays", p->idle && p->ping && !alive(s) && s->pings > p->retries);
+        check(w, s->token, "alive-stays", ours(s, p) && p->ping && !alive(s) && s->pings > p->retries);
         check(w, s->token, "sleep-kills-none", now >= s->last_ping + p->ack + 1);
     }
 }
@@ -342,7 +349,7 @@ static void check_overdue(world *w, session *s)
         check(w, s->token, "dead-goes", now < s->begun_at + CLOSE_TICKS);
         return;
     }
-    bool off = !p->idle || (s->pending == HB_PING && !p->ping);
+    bool off = !ours(s, p) || (s->pending == HB_PING && !p->ping);
     if (s->pending != HB_NOTHING && s->bound && (off || (s->spoke && now >= s->pending_since + REPEAT_TICKS))) {
         s->excused = true;
         if (s->pending == HB_PING || s->spoke) {
@@ -356,7 +363,7 @@ static void check_overdue(world *w, session *s)
     }
     if (!s->bound) {
         check(w, s->token, "dead-goes", !p->login || now < max_of(s->opened + p->login + 1, changed));
-    } else if (p->idle) {
+    } else if (ours(s, p)) {
         uint32_t limit = !p->ping   ? s->read + patience(p) + 1
                          : alive(s) ? s->read + p->idle
                                     : s->last_ping + p->ack + (s->pings > p->retries);
@@ -476,7 +483,9 @@ static void do_open(world *w)
     }
     session *s = &w->sessions[free_at];
     memset(s, 0, sizeof *s);
-    int code = hb_core_open(w->rig.core, w->rig.now_us, w->rig.now_us, &s->token);
+    hb_transport transport = (hb_transport)dice_below(&w->dice, 3);
+    s->own = transport == HB_TCP || dice_percent(&w->dice, 30) ? 0 : 1 + dice_below(&w->dice, 60);
+    int code = hb_core_open(w->rig.core, transport, s->own, w->rig.now_us, w->rig.now_us, &s->token);
     check(w, s->token, "bounded", code == HB_OK);
     check(w, s->token, "stale-is-inert", find(w, s->token) == NULL);
     for (int i = 0; i < SESSIONS; i++) {
@@ -485,7 +494,7 @@ static void do_open(world *w)
     }
     s->place = OPEN;
     s->opened = s->read = w->rig.tick;
-    note(w, s->token, "open", 0);
+    note(w, s->token, "open", s->own);
 }
 
 static void do_bound(world *w)
@@ -892,8 +901,9 @@ static void advance(world *w)
     if (llabs(base - w->base_ms) > WALL_NOISE_MS) {
         w->base_ms = base;
     }
-    for (int i = 0; i < SESSIONS && (!w->policy.idle || !w->policy.ping); i++) {
-        w->sessions[i].pings = 0; /* where nobody is pinged, no answer is awaited */
+    for (int i = 0; i < SESSIONS; i++) {
+        if (!ours(&w->sessions[i], &w->policy) || !w->policy.ping)
+            w->sessions[i].pings = 0; /* where nobody is pinged, no answer is awaited */
     }
     bool first = true;
     do {

@@ -15,13 +15,14 @@ typedef struct story {
     hb_policy policy;
     uint32_t now;
     uint32_t read;
+    uint32_t own;
     uint32_t jitter;
     uint32_t due;
 } story;
 
 static hb_step happens(story *s, hb_event event, bool resumable)
 {
-    hb_moment moment = {.now = s->now, .read = s->read, .jitter = s->jitter, .resumable = resumable};
+    hb_moment moment = {.now = s->now, .read = s->read, .own = s->own, .jitter = s->jitter, .resumable = resumable};
     hb_step step = hb_session_step(s->session, event, moment, &s->policy);
     s->session = step.next;
     s->due = step.due;
@@ -127,6 +128,52 @@ static void test_earlier_byte_saves_not(void **state)
     story s = pinged(plain);
     s.read = s.now - 1;
     expect(&s, s.now + plain.ack_timeout + 1, HB_DISCONNECT, HB_WHY_NO_ANSWER);
+}
+
+/* What the server ends by itself is left to it, unless the policy is stricter: not as strict, stricter. */
+static void test_left_to_server(void **state)
+{
+    (void)state;
+    for (uint32_t retries = 0; retries <= 2; retries++) {
+        hb_policy policy = plain;
+        policy.retries = retries;
+        uint32_t dead = policy.idle + (retries + 1) * policy.ack_timeout;
+        for (uint32_t own = 1; own <= dead + 3; own++) {
+            story s = logged_in(policy);
+            s.own = own;
+            hb_step step = wait_until(&s, NOW + 5 * dead);
+            assert_int_equal(step.verb, own <= dead ? HB_NOTHING : HB_PING);
+            assert_true(own > dead || s.due == HB_NEVER);
+        }
+    }
+}
+
+/* The policy became as lax as the server: what was under way is called off. */
+static void test_left_to_server_since(void **state)
+{
+    (void)state;
+    story s = pinged(plain);
+    s.own = plain.idle;
+    assert_int_equal(happens(&s, HB_EV_DUE, false).verb, HB_NOTHING);
+    assert_int_equal(s.session.phase, HB_ALIVE);
+    assert_int_equal(s.due, HB_NEVER);
+
+    s = dying(plain);
+    s.own = plain.idle;
+    hb_step step = happens(&s, HB_EV_BEGIN_DISCONNECT, false);
+    assert_int_equal(step.verb, HB_NOTHING);
+    assert_int_equal(s.session.phase, HB_ALIVE);
+}
+
+/* It is told gone as any other. */
+static void test_left_to_server_tells(void **state)
+{
+    (void)state;
+    story s = logged_in(plain);
+    s.own = plain.idle;
+    happens(&s, HB_EV_AVAILABLE, false);
+    happens(&s, HB_EV_CLOSED, false);
+    expect(&s, NOW + HB_TELL_TICKS, HB_UNAVAILABLE, HB_WHY_NOT_TOLD);
 }
 
 /* A ping that left when the next tick was overdue: the time for its answer counts from that one. */
@@ -561,6 +608,9 @@ int main(void)
         cmocka_unit_test(test_silent),
         cmocka_unit_test(test_any_byte_saves),
         cmocka_unit_test(test_earlier_byte_saves_not),
+        cmocka_unit_test(test_left_to_server),
+        cmocka_unit_test(test_left_to_server_since),
+        cmocka_unit_test(test_left_to_server_tells),
         cmocka_unit_test(test_late_ping),
         cmocka_unit_test(test_ping_off),
         cmocka_unit_test(test_idle_off),

@@ -55,7 +55,7 @@ static void one_deed(dice *d, int worker, hb_token *t)
     char jid[64];
     int64_t now = atomic_load(&now_us);
     if (!*t) {
-        check(hb_core_open(core, now, now, t) == HB_OK);
+        check(hb_core_open(core, HB_TCP, 0, now, now, t) == HB_OK);
         return;
     }
     switch (dice_below(d, 12)) {
@@ -81,7 +81,7 @@ static void one_deed(dice *d, int worker, hb_token *t)
         break;
     case 6: {
         hb_token to = 0;
-        check(hb_core_open(core, now, now, &to) == HB_OK);
+        check(hb_core_open(core, HB_TCP, 0, now, now, &to) == HB_OK);
         int code = hb_core_resumed(core, *t, to);
         check(code == HB_OK || code == HB_ESTALE || code == HB_EINVAL);
         if (code == HB_OK) {

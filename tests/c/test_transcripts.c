@@ -213,6 +213,18 @@ static void do_policy(play *p, char **words, int count, char *result)
     strcpy(result, code_text(code));
 }
 
+static bool parse_transport(const char *text, hb_transport *out)
+{
+#define X(name, value, title)                                                                                          \
+    if (strcmp(text, title) == 0) {                                                                                    \
+        *out = name;                                                                                                   \
+        return true;                                                                                                   \
+    }
+    HB_TRANSPORTS(X)
+#undef X
+    return false;
+}
+
 static void do_open(play *p, char **words, int count, char *result)
 {
     if (p->session_count == MAX_SESSIONS) {
@@ -230,15 +242,30 @@ static void do_open(play *p, char **words, int count, char *result)
     }
     int64_t opened_us = p->rig.now_us;
     int64_t read_us = p->rig.now_us;
-    if (count == 4) {
-        if (!parse_time(words[2], &opened_us) || !parse_time(words[3], &read_us)) {
+    hb_transport transport = HB_TCP;
+    uint32_t own_s = 0;
+    int next = 2;
+    if (next < count && parse_transport(words[next], &transport)) {
+        next++;
+    }
+    if (next < count && strncmp(words[next], "own=", 4) == 0) {
+        char *end = NULL;
+        own_s = (uint32_t)strtoul(words[next] + 4, &end, 10);
+        if (strcmp(end, "s") != 0) {
+            p->broken = "own is given in seconds, as own=20s";
+            return;
+        }
+        next++;
+    }
+    if (next < count) {
+        if (count != next + 2 || !parse_time(words[next], &opened_us) || !parse_time(words[next + 1], &read_us)) {
             p->broken = "open takes the times of opening and of the last read";
             return;
         }
         opened_us += p->rig.origin_us;
         read_us += p->rig.origin_us;
     }
-    int code = hb_core_open(p->rig.core, opened_us, read_us, &s->token);
+    int code = hb_core_open(p->rig.core, transport, own_s, opened_us, read_us, &s->token);
     if (code == HB_OK) {
         p->session_count++;
     }

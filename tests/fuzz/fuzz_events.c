@@ -126,7 +126,9 @@ static void reopen(world *w, size_t i, input *in)
     if (old && !w->over[i]) {
         return;
     }
-    must(hb_core_open(w->core, w->now_us - ago, w->now_us - ago / 2, &w->tokens[i]) == HB_OK);
+    hb_transport transport = (hb_transport)(byte_of(in) % 3);
+    uint32_t own = transport == HB_TCP ? 0 : byte_of(in);
+    must(hb_core_open(w->core, transport, own, w->now_us - ago, w->now_us - ago / 2, &w->tokens[i]) == HB_OK);
     must(w->tokens[i] != old);
     w->over[i] = false;
 }

@@ -31,7 +31,7 @@ static void start(void)
     must(hb_core_add_page(core, cells) == HB_OK);
     static const char policy[] = "{\"idle\": \"1s\", \"ack_timeout\": \"1d\"}";
     must(hb_core_configure(core, policy, sizeof policy - 1, 20000, true, NULL) == HB_OK);
-    must(hb_core_open(core, now_us, now_us, &token) == HB_OK);
+    must(hb_core_open(core, HB_TCP, 0, now_us, now_us, &token) == HB_OK);
     must(hb_core_bound(core, token, "a@b/c", 5, false) == HB_OK);
 }
 

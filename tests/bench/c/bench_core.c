@@ -152,7 +152,7 @@ static void fleet_grow(fleet *f, size_t count, bool anonymous)
         hb_token *token = &f->tokens[f->count];
         if (read_us < 0)
             read_us = 0;
-        int code = hb_core_open(f->core, read_us, read_us, token);
+        int code = hb_core_open(f->core, HB_TCP, 0, read_us, read_us, token);
         if (code == HB_EFULL) {
             add_page(f);
             continue;
@@ -203,7 +203,7 @@ static void live(fleet *f, const char *jid, size_t length)
 {
     hb_token token = 0;
 
-    must(hb_core_open(f->core, f->now_us, f->now_us, &token) == HB_OK, "not opened");
+    must(hb_core_open(f->core, HB_TCP, 0, f->now_us, f->now_us, &token) == HB_OK, "not opened");
     must(hb_core_bound(f->core, token, jid, length, false) == HB_OK, "not bound");
     must(hb_core_available(f->core, token) == HB_OK, "not available");
     must(hb_core_unavailable(f->core, token, NULL, 0, false) == HB_OK, "not unavailable");
@@ -365,7 +365,7 @@ static void flush_caches(void)
     static volatile unsigned char *other;
 
     if (!other)
-        other = malloc(FLUSH_BYTES);
+        other = calloc(1, FLUSH_BYTES);
     must(other != NULL, "no memory");
     for (size_t i = 0; i < FLUSH_BYTES; i += 64)
         other[i]++;

@@ -34,6 +34,12 @@ final class NativeCore implements AutoCloseable {
 
     static final int ASK_AGAIN = 2;
 
+    /** What a connection is made of ({@code HB_TRANSPORTS}). */
+    static final int TCP = 0;
+
+    static final int WEBSOCKET = 1;
+    static final int BOSH = 2;
+
     /** Verbs of actions and orders ({@code HB_VERBS}). */
     static final int NOTHING = 0;
 
@@ -111,17 +117,22 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
-    /** A connection was opened. Returns its token, or a negative code. */
-    long open(long openedUs, long readUs) {
+    /**
+     * A connection was opened. Returns its token, or a negative code.
+     *
+     * @param transport {@link #TCP}, {@link #WEBSOCKET} or {@link #BOSH}
+     * @param ownS seconds of silence after which Openfire itself closes it, by what can not be taken out; 0: it does not
+     */
+    long open(int transport, int ownS, long openedUs, long readUs) {
         call.lock();
         try {
             if (handle == 0) {
                 return CLOSED;
             }
-            long token = open0(handle, openedUs, readUs);
+            long token = open0(handle, transport, ownS, openedUs, readUs);
             while (token == FULL) {
                 addPage();
-                token = open0(handle, openedUs, readUs);
+                token = open0(handle, transport, ownS, openedUs, readUs);
             }
             return token;
         } finally {
@@ -339,7 +350,7 @@ final class NativeCore implements AutoCloseable {
 
     private static native int addPage0(long handle, ByteBuffer page);
 
-    private static native long open0(long handle, long openedUs, long readUs);
+    private static native long open0(long handle, int transport, int ownS, long openedUs, long readUs);
 
     private static native int bound0(long handle, long token, byte[] jid, boolean anonymous);
 

@@ -59,7 +59,7 @@ public final class Sessions {
      * own handling stays in charge of it then.
      */
     public Watched opened(Transport transport, long openedUs, long readUs) {
-        long token = core.open(openedUs, readUs);
+        long token = core.open(NativeCore.TCP, 0, openedUs, readUs);
         if (token < 0) {
             if (token != NativeCore.CLOSED && faults.allows()) {
                 Log.error("A connection can not be watched, Openfire's own idle handling has it: code {}", token);
