@@ -37,12 +37,16 @@ TESTS_asan := $(TESTS)
 # Without the one that takes the allocator away from the sanitizer, has one thread, and would run for ten minutes.
 TESTS_tsan := $(filter-out test_alloc,$(TESTS))
 FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
+SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
-    tests/bench/c/*.c))
+    tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
 SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/demo/run
 
 FUZZ_SECONDS ?= 60
+# Of the simulator.
+EVENTS ?= 10000000
+SEED ?= 1
 # A hanging test is a failing test.
 TEST_TIMEOUT ?= 600
 
@@ -130,8 +134,9 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c asan tsan fuzz check-library test-java test-server test-openfire demo \
-    demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer lint-scripts fmt clean FORCE
+.PHONY: all help native plugin test test-c simulate asan tsan fuzz check-library test-java test-server test-openfire demo \
+    demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
+    lint-scripts fmt clean FORCE
 
 ## all: the plugin
 all: plugin
@@ -149,17 +154,22 @@ plugin: $(PLUGIN)
 ## test: everything below but fmt, cheap things first; goes on after a failure and counts
 test:
 	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
-	    lint test-c asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
+	    lint test-c simulate asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
 
 ## test-c: unit tests of the core, as it ships
 test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
 	$(call run-tests,native)
 
-## asan: the same under AddressSanitizer and UndefinedBehaviorSanitizer
-asan: $(TESTS_asan:%=$(BUILD)/asan/tests/%)
-	$(call run-tests,asan)
+## simulate: a fleet in virtual time against a plain model; EVENTS=10000000 SEED=1
+simulate: $(BUILD)/native/simulator
+	@$(BUILD)/native/simulator $(EVENTS) $(SEED) $(BUILD)/simulate-violation.txt
 
-## tsan: the same under ThreadSanitizer
+## asan: tests and a short simulation under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: $(TESTS_asan:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/simulator
+	$(call run-tests,asan)
+	@$(RUN_asan) $(BUILD)/asan/simulator 500000 1 $(BUILD)/simulate-violation.txt
+
+## tsan: the tests under ThreadSanitizer
 tsan: $(TESTS_tsan:%=$(BUILD)/tsan/tests/%)
 	$(call run-tests,tsan)
 
@@ -270,6 +280,15 @@ $(BUILD)/$(1)/tests/%.o: tests/c/%.c $(BUILD)/$(1)/flags | $(JANSSON_A)
 	@echo "  CC      $$< ($(1))"
 	$(Q)$(CC) $(COMMON) -Itests/c $(filter-out -Wstack-usage=%,$(WARNINGS_$(1))) $(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
+$(BUILD)/$(1)/simulate/%.o: tests/simulate/%.c $(BUILD)/$(1)/flags | $(JANSSON_A)
+	@echo "  CC      $$< ($(1))"
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(COMMON) -Itests/c $(filter-out -Wstack-usage=%,$(WARNINGS_$(1))) $(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/$(1)/simulator: $(SIMULATOR:%=$(BUILD)/$(1)/simulate/%.o) $(BUILD)/$(1)/tests/support.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -lcmocka -pthread -o $$@
+
 $(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o) $(BUILD)/units
 	@echo "  AR      $$@"
 	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
@@ -290,7 +309,7 @@ $(LIBRARY): $(UNITS:%=$(BUILD)/native/%.o) native/exports.map $(BUILD)/units $(J
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS_native) $(LDFLAGS_native) $(LIBRARY_LD) $(filter %.o,$^) $(LIBS) -o $@
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/tests/*.d $(BUILD)/lint/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/tests/*.d $(BUILD)/*/simulate/*.d $(BUILD)/lint/*/*.d)
 .SECONDARY:
 
 # Runs every program of a variant, shows what each prints, and fails at the end if one of them failed.
@@ -344,7 +363,7 @@ lint-analyzer: $(UNITS:%=$(BUILD)/lint/analyzer/%.o)
 $(BUILD)/lint/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy Makefile $(filter %.h,$(C_SOURCES)) | $(JANSSON_A)
 	@echo "  TIDY    $<"
 	@mkdir -p $(@D)
-	$(Q)$(CLANG_TIDY) --quiet $< -- $(COMMON) -Itests/c -Itests/fuzz $(INCLUDES_JNI) $(WARNINGS) 2>$@.log || \
+	$(Q)$(CLANG_TIDY) --quiet $< -- $(COMMON) -Itests/c -Itests/fuzz -Itests/simulate $(INCLUDES_JNI) $(WARNINGS) 2>$@.log || \
 	    { grep -v 'warnings generated' $@.log >&2; exit 1; }
 	@touch $@
 

@@ -1,0 +1,90 @@
+/*
+ * main.c - simulate EVENTS SEED [FILE]: runs story after story, from SEED on, until so many events were carried out.
+ * The first that breaks a rule ends it: the seed, and a transcript of the events that it takes, also written to FILE.
+ */
+#include "simulate.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TICKS 400
+
+static int64_t origin_of(uint64_t seed)
+{
+    return (seed % 2 ? INT64_C(1000) : INT64_C(9000000)) * 1000000;
+}
+
+static void write_transcript(const tape *t, uint64_t seed, FILE *out)
+{
+    const char *rule = "nothing";
+    const char *what = "it does not happen again";
+    fprintf(out, "# Seed %" PRIu64 ". The answers are the core's; the last of them, or the lack of one, is wrong.\n\n",
+            seed);
+    (void)tape_play(t, origin_of(seed), seed, out, &rule, &what);
+    fprintf(out, "# %s is broken: %s\n", rule, what);
+}
+
+static int report(tape *t, uint64_t seed, const char *file)
+{
+    tape_shrink(t, origin_of(seed), seed);
+    write_transcript(t, seed, stdout);
+    if (file) {
+        FILE *out = fopen(file, "w");
+        if (!out) {
+            perror(file);
+            return 1;
+        }
+        write_transcript(t, seed, out);
+        fclose(out);
+    }
+    return 1;
+}
+
+/* True: every rule held. */
+static bool run_seed(uint64_t seed, tape *t)
+{
+    world *volatile w = world_new(origin_of(seed), seed);
+    volatile bool held = true;
+    if (setjmp(w->broken) == 0) {
+        fleet_run(w, seed, TICKS, t);
+        world_end(w);
+    } else {
+        printf("not ok simulate: %s: %s (SEED=%" PRIu64 ", after %zu events)\n", w->rule, w->what, seed, t->count);
+        held = false;
+    }
+    world_free(w);
+    return held;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "simulate EVENTS SEED [FILE]\n");
+        return 2;
+    }
+    uint64_t wanted = strtoull(argv[1], NULL, 10);
+    uint64_t seed = strtoull(argv[2], NULL, 10);
+    uint64_t first = seed;
+    uint64_t done = 0;
+    struct timespec begin;
+    struct timespec end;
+    tape t = {0};
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (; done < wanted; seed++) {
+        if (!run_seed(seed, &t)) {
+            int code = report(&t, seed, argc > 3 ? argv[3] : NULL);
+            free(t.events);
+            return code;
+        }
+        done += t.count;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    double took = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    printf("ok simulate: %" PRIu64 " events, %.0f a second, seeds %" PRIu64 " to %" PRIu64
+           ": alive-stays, dead-goes, told-once, sleep-kills-none, seen-is-true, stale-is-inert, bounded hold\n",
+           done, (double)done / took, first, seed - 1);
+    free(t.events);
+    return 0;
+}
