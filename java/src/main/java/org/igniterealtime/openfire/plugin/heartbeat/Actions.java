@@ -129,7 +129,9 @@ final class Actions implements AutoCloseable {
             // Nobody is to be closed as not logged in because its login escaped us.
             sessions.catchUp();
         }
-        int facts = watched != null && sessions.resumable(watched) ? NativeCore.FACT_RESUMABLE : 0;
+        // Over WebSocket no client of those tried has its session back after a close from here.
+        boolean cuttable = watched != null && watched.transport.kind() == Transport.Kind.TCP;
+        int facts = cuttable && sessions.resumable(watched) ? NativeCore.FACT_RESUMABLE : 0;
         NativeCore.Order order = core.begin(token, action.verb, facts, clock.nowUs());
         String who = watched == null ? order.text : watched.name();
         String why = Names.reason(action.why);

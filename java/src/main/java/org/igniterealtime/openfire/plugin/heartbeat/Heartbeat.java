@@ -1,5 +1,6 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
+import org.igniterealtime.openfire.plugin.heartbeat.http.HttpAdapter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,6 +13,7 @@ final class Heartbeat implements AutoCloseable {
     private final Ticker ticker;
     private final OpenfireEvents events;
     private final Adapter adapter;
+    private final HttpAdapter http;
     private final PolicyProperty policy;
 
     private Heartbeat(NativeCore core, Clock clock) {
@@ -21,9 +23,11 @@ final class Heartbeat implements AutoCloseable {
         policy.apply();
         actions = new Actions(core, clock, sessions);
         adapter = Adapters.create(sessions);
+        http = new HttpAdapter(sessions);
         events = new OpenfireEvents(core, sessions, policy);
         ticker = new Ticker(core, clock, actions, () -> {
             adapter.look();
+            http.look();
             sessions.look();
         });
     }
@@ -62,6 +66,7 @@ final class Heartbeat implements AutoCloseable {
     @Override
     public void close() {
         step(adapter::detach);
+        step(http::detach);
         step(events::unregister);
         step(ticker::close);
         step(actions::close);

@@ -34,12 +34,6 @@ final class NativeCore implements AutoCloseable {
 
     static final int ASK_AGAIN = 2;
 
-    /** What a connection is made of ({@code HB_TRANSPORTS}). */
-    static final int TCP = 0;
-
-    static final int WEBSOCKET = 1;
-    static final int BOSH = 2;
-
     /** Verbs of actions and orders ({@code HB_VERBS}). */
     static final int NOTHING = 0;
 
@@ -120,7 +114,7 @@ final class NativeCore implements AutoCloseable {
     /**
      * A connection was opened. Returns its token, or a negative code.
      *
-     * @param transport {@link #TCP}, {@link #WEBSOCKET} or {@link #BOSH}
+     * @param transport what it is made of, {@code HB_TRANSPORTS}
      * @param ownS seconds of silence after which Openfire itself closes it, by what can not be taken out; 0: it does not
      */
     long open(int transport, int ownS, long openedUs, long readUs) {

@@ -113,7 +113,11 @@ final class OpenfireEvents
 
     @Override
     public void interceptPacket(Packet packet, Session session, boolean incoming, boolean processed) {
-        if (!incoming || processed || !(packet instanceof IQ) || !(session instanceof LocalClientSession)) {
+        if (!incoming || processed || !(session instanceof LocalClientSession)) {
+            return;
+        }
+        forward(session, sessions::heard);
+        if (!(packet instanceof IQ)) {
             return;
         }
         String id = packet.getID();

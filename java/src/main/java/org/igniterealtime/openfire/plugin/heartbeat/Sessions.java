@@ -42,12 +42,23 @@ public final class Sessions {
     private final Map<LocalClientSession, Watched> leaving = new ConcurrentHashMap<>();
 
     private final RateLimit faults = new RateLimit();
+    private volatile Finder finder = (session, connection) -> null;
     private final Object moving = new Object();
     private volatile long caughtUp = System.nanoTime() - CATCH_UP_NS;
 
     Sessions(NativeCore core, Clock clock) {
         this.core = core;
         this.clock = clock;
+    }
+
+    /** Watches connections that no adapter sees opened, when the first session is found on one. */
+    public interface Finder {
+        /** Returns the connection as it is watched now, or null if it is not the finder's. */
+        Watched find(LocalClientSession session, Connection connection);
+    }
+
+    public void setFinder(Finder finder) {
+        this.finder = finder;
     }
 
     public Clock clock() {
@@ -59,7 +70,8 @@ public final class Sessions {
      * own handling stays in charge of it then.
      */
     public Watched opened(Transport transport, long openedUs, long readUs) {
-        long token = core.open(NativeCore.TCP, 0, openedUs, readUs);
+        long token = core.open(
+                transport.kind().code, transport.endedByOpenfireAfter(), openedUs, readUs);
         if (token < 0) {
             if (token != NativeCore.CLOSED && faults.allows()) {
                 Log.error("A connection can not be watched, Openfire's own idle handling has it: code {}", token);
@@ -120,13 +132,18 @@ public final class Sessions {
 
     /** The connection is closed, and Openfire has done what it does then. */
     public void ended(Watched watched) {
+        ended(watched, true);
+    }
+
+    /** As {@link #ended(Watched)}; a session that nobody will come back for is over, whatever Openfire keeps. */
+    public void ended(Watched watched, boolean mayComeBack) {
         synchronized (watched) {
             if (watched.ended) {
                 return;
             }
             disconnected(watched);
             LocalClientSession session = watched.session;
-            if (session != null && resumable(session) && bySession.get(session) == watched) {
+            if (mayComeBack && session != null && resumable(session) && bySession.get(session) == watched) {
                 detached.put(session, watched);
                 core.detached(watched.token);
             } else {
@@ -147,6 +164,7 @@ public final class Sessions {
         Watched watched = bySession.get(session);
         if (watched != null) {
             synchronized (watched) {
+                watched.available = true;
                 core.available(watched.token);
             }
         }
@@ -159,6 +177,7 @@ public final class Sessions {
             Connection connection = connectionOf(session);
             boolean closed = connection == null || connection.isClosed();
             synchronized (watched) {
+                watched.available = false;
                 core.unavailable(watched.token, status, closed);
                 if (leaving.containsKey(session)) {
                     left(session, watched);
@@ -172,6 +191,25 @@ public final class Sessions {
         Watched watched = detached.get(session);
         if (watched != null) {
             over(session, watched);
+            return;
+        }
+        watched = bySession.get(session);
+        if (watched != null && watched.transport.kind() != Transport.Kind.TCP) {
+            // Up to 4.7 Openfire has told the contacts of a WebSocket's session without an event.
+            synchronized (watched) {
+                if (watched.available) {
+                    watched.available = false;
+                    core.unavailable(watched.token, null, true);
+                }
+            }
+        }
+    }
+
+    /** A stanza came from the session. Only of one that no adapter sees reads of. */
+    void heard(LocalClientSession session) {
+        Watched watched = bySession.get(session);
+        if (watched != null && watched.transport.kind() != Transport.Kind.TCP) {
+            watched.read();
         }
     }
 
@@ -330,6 +368,7 @@ public final class Sessions {
         synchronized (watched) {
             // Read inside: an unavailable that comes after it waits for the monitor, and is forwarded after it.
             if (session.getPresence().isAvailable()) {
+                watched.available = true;
                 core.available(watched.token);
             }
         }
@@ -353,6 +392,7 @@ public final class Sessions {
                     return;
                 }
                 to.session = session;
+                to.available = from.available;
                 bySession.put(session, to);
                 core.resumed(from.token, to.token);
             }
@@ -397,7 +437,11 @@ public final class Sessions {
 
     private Watched find(LocalClientSession session) {
         Connection connection = connectionOf(session);
-        return connection == null ? null : byConnection.get(connection);
+        if (connection == null) {
+            return null;
+        }
+        Watched watched = byConnection.get(connection);
+        return watched != null ? watched : finder.find(session, connection);
     }
 
     private static Connection connectionOf(LocalClientSession session) {

@@ -2,8 +2,32 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import org.jivesoftware.openfire.Connection;
 
-/** What an adapter can do with one connection of a client. No method waits for the network. */
+/** What an adapter can do with one connection of a client. No method of those over TCP waits for the network. */
 public interface Transport {
+    /** What a connection is made of: {@code HB_TRANSPORTS} of the core. */
+    enum Kind {
+        TCP(0),
+        WEBSOCKET(1),
+        BOSH(2);
+
+        final int code;
+
+        Kind(int code) {
+            this.code = code;
+        }
+    }
+
+    default Kind kind() {
+        return Kind.TCP;
+    }
+
+    /**
+     * Seconds of silence after which Openfire closes the connection by a task of its own that can not be taken out; 0:
+     * there is no such task, or it is out while we are in charge.
+     */
+    default int endedByOpenfireAfter() {
+        return 0;
+    }
     /** Openfire's object for this connection, or null while there is none. */
     Connection connection();
 

@@ -19,6 +19,9 @@ public final class Watched {
     /** The core was told that the connection is closed. Guarded by this. */
     boolean ended;
 
+    /** The core heard last that the session is available. Guarded by this. */
+    boolean available;
+
     /** Looks left until it is forgotten, once it is closed. */
     int looks;
 

@@ -20,6 +20,11 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return isNetty();
     }
 
+    /** Whether it pings a silent client over WebSocket, and closes it, by a task of its own. */
+    public boolean endsSilentWebSockets() {
+        return isSince(4, 9) || isSince(4, 8) && patch >= 3;
+    }
+
     /** Whether a connection that it closes as idle by itself is told so, by a stream error. */
     public boolean saysWhyIdleEnds() {
         return isNetty();

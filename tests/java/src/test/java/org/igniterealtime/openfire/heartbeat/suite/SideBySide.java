@@ -10,10 +10,10 @@ import org.junit.jupiter.api.DynamicTest;
 final class SideBySide {
     private final List<DynamicTest> tests = new ArrayList<>();
 
-    /** The rows that were asked for by {@code -Drow=name}; all of them if none was. */
+    /** The rows that were asked for by {@code -Drow=regular expression}; all of them if none was. */
     static List<Row> chosen(List<Row> rows) {
         String wanted = System.getProperty("row", "");
-        return rows.stream().filter(row -> wanted.isEmpty() || row.name().equals(wanted)).toList();
+        return rows.stream().filter(row -> wanted.isEmpty() || row.name().matches(wanted)).toList();
     }
 
     /** Starts playing these rows on this site. */

@@ -55,7 +55,7 @@ public final class Door implements AutoCloseable {
     /** A connection that was last read from so long ago. */
     public long open(int ageSeconds) {
         long readUs = nowUs - TimeUnit.SECONDS.toMicros(ageSeconds);
-        return core.open(NativeCore.TCP, 0, readUs, readUs);
+        return core.open(Transport.Kind.TCP.code, 0, readUs, readUs);
     }
 
     public void bound(long token, String fullJid, boolean anonymous) {

@@ -1,0 +1,227 @@
+package org.igniterealtime.openfire.plugin.heartbeat.http;
+
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.igniterealtime.openfire.plugin.heartbeat.Adapter;
+import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
+import org.igniterealtime.openfire.plugin.heartbeat.Sessions;
+import org.igniterealtime.openfire.plugin.heartbeat.Transport;
+import org.igniterealtime.openfire.plugin.heartbeat.Watched;
+import org.jivesoftware.openfire.Connection;
+import org.jivesoftware.openfire.SessionManager;
+import org.jivesoftware.openfire.http.HttpSession;
+import org.jivesoftware.openfire.session.LocalClientSession;
+import org.jivesoftware.openfire.session.LocalSession;
+import org.jivesoftware.openfire.websocket.WebSocketConnection;
+import org.jivesoftware.util.JiveGlobals;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Watches sessions over WebSocket and BOSH (docs/transports.md). No acceptor of theirs can be followed and no event
+ * tells of their end: a session is found by its first event, and looked at once a second. Where Openfire pings and closes
+ * them by tasks of its own, those can not be taken out, and the core is told so.
+ *
+ * <p>Threads: {@link #look} is called by one at a time, the finder by any.
+ */
+public final class HttpAdapter implements Adapter {
+    private static final Logger Log = LoggerFactory.getLogger(HttpAdapter.class);
+
+    private static final String IDLE = "xmpp.client.idle";
+    private static final int IDLE_DEFAULT_MS = (int) TimeUnit.MINUTES.toMillis(6);
+
+    /** As the core takes it, 30 days. */
+    private static final long OWN_MAX_S = TimeUnit.DAYS.toSeconds(30);
+
+    private final Sessions sessions;
+    private final Map<Connection, HttpConnection> watched = new ConcurrentHashMap<>();
+    private final RateLimit faults = new RateLimit();
+
+    /** Of the socket of a WebSocket connection; null where it can not be had. */
+    private final Field socket;
+
+    /** When the socket was last read from; from 4.8 on. */
+    private final Field lastReceived;
+
+    /** Openfire closes a silent WebSocket by itself; from 4.8.3 on. */
+    private final boolean endsWebSockets;
+
+    /** Ends a session that is kept for a client that may resume; from 4.8 on. */
+    private final Method terminateDetached;
+
+    private volatile boolean detached;
+
+    public HttpAdapter(Sessions sessions) {
+        this.sessions = sessions;
+        String handler = "org.jivesoftware.openfire.websocket.WebSocketClientConnectionHandler";
+        socket = field(WebSocketConnection.class, "socket");
+        lastReceived = field(classNamed(handler), "lastReceived");
+        endsWebSockets = classNamed(handler + "$XmppSessionIdleTask") != null;
+        terminateDetached = method(SessionManager.class, "terminateDetached", LocalSession.class);
+        sessions.setFinder(this::find);
+    }
+
+    @Override
+    public void look() {
+        watched.values().removeIf(each -> {
+            try {
+                if (!each.isClosed()) {
+                    each.look();
+                    return false;
+                }
+                if (each.watched() != null) {
+                    end(each);
+                }
+            } catch (RuntimeException | LinkageError e) {
+                if (faults.allows()) {
+                    Log.error("{} could not be looked at", each.remote(), e);
+                }
+            }
+            return each.isClosed();
+        });
+    }
+
+    @Override
+    public void detach() {
+        detached = true;
+        watched.clear();
+    }
+
+    private void end(HttpConnection each) {
+        // Openfire may have ended a session already that can not be resumed; that of 4.2.0 is over with its stream.
+        sessions.closing(each.watched());
+        boolean ghost = each.wasEndedAsIdle() && each.session.isDetached();
+        sessions.ended(each.watched(), !ghost);
+        if (ghost) {
+            terminate(each.session);
+        }
+    }
+
+    /** Openfire would keep it for the whole time in which it could be resumed, and its client is not let back in. */
+    private void terminate(LocalClientSession session) {
+        Log.info("Ending the session of {}: its connection was closed as idle", session.getAddress());
+        try {
+            if (terminateDetached != null) {
+                terminateDetached.invoke(SessionManager.getInstance(), session);
+            }
+        } catch (InvocationTargetException | IllegalAccessException e) {
+            // The core has its contacts told.
+            Log.debug("Openfire did not end the session of {}", session.getAddress(), e);
+        }
+    }
+
+    private Watched find(LocalClientSession session, Connection connection) {
+        Transport.Kind kind = kindOf(session, connection);
+        if (detached || kind == null || connection.isClosed()) {
+            return null;
+        }
+        HttpConnection known = watched.get(connection);
+        if (known != null) {
+            return known.watched();
+        }
+        HttpConnection fresh =
+                new HttpConnection(kind, ownOf(kind, session), session, connection, readsOf(kind, session, connection),
+                        terminateDetached == null);
+        synchronized (fresh) {
+            known = watched.putIfAbsent(connection, fresh);
+            if (known == null) {
+                return begin(fresh);
+            }
+        }
+        return known.watched();
+    }
+
+    private Watched begin(HttpConnection fresh) {
+        @SuppressWarnings("JavaUtilDate") // Openfire's own
+        long opened = sessions.clock().earlierUs(fresh.session.getCreationDate().getTime());
+        Watched ours = sessions.opened(fresh, opened, sessions.clock().nowUs());
+        if (ours == null) {
+            watched.remove(fresh.connection(), fresh);
+            return null;
+        }
+        fresh.watchedAs(ours);
+        sessions.connected(ours);
+        return ours;
+    }
+
+    private static Transport.Kind kindOf(LocalClientSession session, Connection connection) {
+        if (session instanceof HttpSession) {
+            return Transport.Kind.BOSH;
+        }
+        return connection instanceof WebSocketConnection ? Transport.Kind.WEBSOCKET : null;
+    }
+
+    /** Seconds of silence after which Openfire itself ends it; 0: never. */
+    private int ownOf(Transport.Kind kind, LocalClientSession session) {
+        if (kind == Transport.Kind.WEBSOCKET) {
+            long idle = endsWebSockets ? JiveGlobals.getIntProperty(IDLE, IDLE_DEFAULT_MS) / 1000 : 0;
+            return (int) Math.max(0, Math.min(idle, OWN_MAX_S));
+        }
+        // Held open for `wait`, and then nothing for as long as it may be away (XEP-0124, section 10).
+        long own = seconds(session, "getWait") + seconds(session, "getInactivityTimeout");
+        return (int) Math.max(1, Math.min(own, OWN_MAX_S));
+    }
+
+    /** A number of seconds up to 4.4, a duration since. */
+    private static long seconds(LocalClientSession session, String getter) {
+        try {
+            Object value = HttpSession.class.getMethod(getter).invoke(session);
+            return value instanceof Duration ? ((Duration) value).toMillis() / 1000 : ((Number) value).longValue();
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("HttpSession." + getter + " is not to be had", e);
+        }
+    }
+
+    private HttpConnection.Reads readsOf(Transport.Kind kind, LocalClientSession session, Connection connection) {
+        if (kind == Transport.Kind.BOSH) {
+            // Each request has a number, also one that brings nothing.
+            return ((HttpSession) session)::getLastAcknowledged;
+        }
+        if (socket == null || lastReceived == null) {
+            return () -> 0;
+        }
+        return () -> {
+            try {
+                Object handler = socket.get(connection);
+                Object time = handler == null ? null : lastReceived.get(handler);
+                return time == null ? 0 : ((Instant) time).toEpochMilli();
+            } catch (IllegalAccessException e) {
+                return 0;
+            }
+        };
+    }
+
+    private static Class<?> classNamed(String name) {
+        try {
+            return Class.forName(name);
+        } catch (ClassNotFoundException e) {
+            return null;
+        }
+    }
+
+    private static Field field(Class<?> owner, String name) {
+        try {
+            Field field = owner == null ? null : owner.getDeclaredField(name);
+            if (field != null) {
+                field.setAccessible(true);
+            }
+            return field;
+        } catch (NoSuchFieldException | RuntimeException e) {
+            return null;
+        }
+    }
+
+    private static Method method(Class<?> owner, String name, Class<?>... parameters) {
+        try {
+            return owner.getMethod(name, parameters);
+        } catch (NoSuchMethodException e) {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+package org.igniterealtime.openfire.plugin.heartbeat.http;
+
+import org.igniterealtime.openfire.plugin.heartbeat.Transport;
+import org.igniterealtime.openfire.plugin.heartbeat.Watched;
+import org.jivesoftware.openfire.Connection;
+import org.jivesoftware.openfire.XMPPServer;
+import org.jivesoftware.openfire.session.LocalClientSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.xmpp.packet.Presence;
+
+/**
+ * One connection over WebSocket (RFC 7395) or BOSH (XEP-0124). It is reached through Openfire's own object only, whose
+ * calls may wait for the network.
+ */
+final class HttpConnection implements Transport {
+    private static final Logger Log = LoggerFactory.getLogger(HttpConnection.class);
+
+    private static final String TIMED_OUT = "<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
+            + "<connection-timeout xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+
+    final LocalClientSession session;
+    private final Kind kind;
+    private final int ownS;
+    private final Connection connection;
+    private final Reads reads;
+    private final String remote;
+
+    /** Up to 4.7 Openfire tells contacts twice of a WebSocket that it is made to close, unless they know. */
+    private final boolean tellFirst;
+
+    /** Guarded by this. */
+    private Watched watched;
+
+    private long lastMark;
+
+    HttpConnection(Kind kind, int ownS, LocalClientSession session, Connection connection, Reads reads, boolean tellFirst) {
+        this.tellFirst = tellFirst;
+        this.kind = kind;
+        this.ownS = ownS;
+        this.session = session;
+        this.connection = connection;
+        this.reads = reads;
+        remote = session.getAddress().toString();
+        lastMark = reads.mark();
+    }
+
+    /** Its monitor is held from before it can be found until this is called. */
+    synchronized void watchedAs(Watched ours) {
+        watched = ours;
+    }
+
+    /** Null if the core could not take it. */
+    synchronized Watched watched() {
+        return watched;
+    }
+
+    /** Stamps what was read since the last look, and is no stanza: those are stamped when they come. */
+    void look() {
+        long mark = reads.mark();
+        Watched ours = watched();
+        if (mark != lastMark && ours != null) {
+            lastMark = mark;
+            ours.read();
+        }
+    }
+
+    /** Whether Openfire itself has closed it for its silence: one tick is in doubt. */
+    boolean wasEndedAsIdle() {
+        return ownS > 0 && watched().silentUs() >= (ownS - 1) * 1_000_000L;
+    }
+
+    @Override
+    public Kind kind() {
+        return kind;
+    }
+
+    @Override
+    public int endedByOpenfireAfter() {
+        return ownS;
+    }
+
+    @Override
+    public Connection connection() {
+        return connection;
+    }
+
+    /** The farewell of a TCP stream is not one of a frame: Openfire writes its own end here. */
+    @Override
+    public void close(String farewell) {
+        if (!connection.isClosed()) {
+            connection.deliverRawText(TIMED_OUT);
+            if (tellFirst) {
+                tell();
+            }
+        }
+        drop();
+    }
+
+    private void tell() {
+        if (session.getPresence().isAvailable()) {
+            Presence gone = new Presence(Presence.Type.unavailable);
+            gone.setFrom(session.getAddress());
+            XMPPServer.getInstance().getPresenceRouter().route(gone);
+        }
+    }
+
+    @Override
+    public void drop() {
+        try {
+            connection.close();
+        } catch (RuntimeException e) {
+            // 4.2.0 does, for a WebSocket that is closed on the wire.
+            Log.debug("{} did not close", remote, e);
+        }
+    }
+
+    @Override
+    public void abort() {
+        drop();
+    }
+
+    @Override
+    public boolean isClosed() {
+        return connection.isClosed();
+    }
+
+    @Override
+    public String remote() {
+        return remote;
+    }
+
+    /** What is different after each read, stanza or not. */
+    interface Reads {
+        long mark();
+    }
+}

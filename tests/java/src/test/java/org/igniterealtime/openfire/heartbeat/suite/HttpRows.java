@@ -1,0 +1,187 @@
+package org.igniterealtime.openfire.heartbeat.suite;
+
+import static org.igniterealtime.openfire.heartbeat.suite.Times.SLACK;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.T;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.TICK;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.isGoneTime;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.isPingTime;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.seconds;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.sleep;
+
+import com.google.gson.JsonObject;
+import java.util.List;
+import java.util.Locale;
+import org.igniterealtime.openfire.heartbeat.harness.Event;
+import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.RawClient;
+
+/** The rows over WebSocket and BOSH: what is possible there stands in docs/transports.md. */
+final class HttpRows {
+    private static final int AWAY_S = 5;
+    private static final int WAIT_S = 2;
+
+    /** Openfire answers an empty request later than after {@code wait}, now and then, and looks every 30 s in 4.2.0. */
+    private static final double LATE = 50;
+
+    /** Within it Openfire looks for what was idle too long: a tenth of T over WebSocket. */
+    private static final double OWN_PERIOD = T / 10;
+
+    private HttpRows() {}
+
+    static List<OwnRow> own() {
+        return List.of(new OwnRow(
+                "http",
+                HttpRows::configure,
+                List.of(
+                        new Row("ws-silent", HttpRows::webSocketSilent),
+                        new Row("ws-answers", HttpRows::webSocketAnswers),
+                        new Row("ws-sm-ghost", HttpRows::webSocketGhost),
+                        new Row("ws-logout", HttpRows::webSocketLogout),
+                        new Row("bosh-silent", HttpRows::boshSilent),
+                        new Row("bosh-polls", HttpRows::boshPolls))));
+    }
+
+    private static OpenfireServer.Setup configure(OpenfireServer.Setup setup) {
+        return setup.set("httpbind.enabled", "true")
+                .port(WebClient.PORT)
+                .port("httpbind.port.secure")
+                .set("xmpp.httpbind.client.idle", Integer.toString(AWAY_S))
+                .set("xmpp.httpbind.session.cleanupcheck", "1000");
+    }
+
+    private static WebClient webSocket(Stage stage) throws Exception {
+        return WebClient.overWebSocket(stage.server(), stage.user("client")).login();
+    }
+
+    private static void webSocketSilent(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = webSocket(stage).available()) {
+            stage.begin();
+            awaitGone(client, T + OWN_PERIOD + 5);
+            sleep(2 * TICK);
+            double pinged = client.pings().isEmpty() ? -1 : seconds(client.lastSent(), client.pings().get(0).at());
+            double closed = seconds(client.lastSent(), client.over());
+            long ours = client.pings().stream().filter(WebClient.Seen::isOurPing).count();
+            stage.saw(String.format(
+                    Locale.ROOT, "pinged %d times, %d by us, after %.1f s; closed after %.1f s",
+                    client.pings().size(), ours, pinged, closed));
+            stage.must(client.pings().size() == 1, "it is pinged once");
+            if (stage.server().version().endsSilentWebSockets()) {
+                stage.must(ours == 0, "it is Openfire's business");
+                stage.must(pinged >= T / 2 - SLACK && pinged <= T / 2 + OWN_PERIOD + TICK, "at T/2");
+                stage.must(closed >= T - SLACK && closed <= T + OWN_PERIOD + TICK, "it closes it at T");
+            } else {
+                stage.must(ours == 1 && isPingTime(pinged, T / 2), "it is pinged at T/2");
+                stage.must(isGoneTime(closed, T), "it is closed at T");
+            }
+            toldOnce(stage, contact, client);
+            JsonObject activity = Rows.lastActivityIs(stage, "client", false);
+            stage.must(activity != null, "last activity is kept");
+        }
+    }
+
+    private static void webSocketAnswers(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = webSocket(stage).answerPings().available()) {
+            stage.begin();
+            sleep(2.5 * T);
+            stage.saw((client.isOver() ? "closed; " : "stays; ") + client.pings().size() + " pings in 2.5 T");
+            stage.must(!client.isOver(), "who answers stays");
+            stage.must(client.pings().size() >= 3, "it is pinged each time");
+            stage.must(contact.presences(client.jid, "unavailable").isEmpty(), "nobody is told");
+            Rows.lastActivityIs(stage, "client", true);
+        }
+    }
+
+    /** Closed as idle, nobody can resume it; alone, Openfire keeps it for the whole resume window. */
+    private static void webSocketGhost(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = webSocket(stage).resumable().available()) {
+            stage.begin();
+            awaitGone(client, T + OWN_PERIOD + 5);
+            sleep(3 * TICK);
+            List<Event> told = contact.presences(client.jid, "unavailable");
+            double after = told.isEmpty() ? -1 : seconds(client.over(), told.get(0).at());
+            stage.saw(String.format(
+                    Locale.ROOT, "closed after %.1f s, contact told %d times, %.1f s after the close",
+                    seconds(client.lastSent(), client.over()), told.size(), after));
+            stage.must(told.size() == 1, "the contact is told once");
+            stage.must(after <= TICK + 3 * SLACK, "within a tick of the close");
+        }
+    }
+
+    private static void webSocketLogout(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = webSocket(stage).available()) {
+            stage.begin();
+            sleep(TICK);
+            client.send("<presence xmlns='jabber:client' type='unavailable'><status>bye</status></presence>");
+            client.send("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+            sleep(4 * TICK);
+            toldOnce(stage, contact, client);
+            JsonObject activity = Rows.lastActivityIs(stage, "client", false);
+            stage.saw("last activity: " + activity);
+            stage.must("logout".equals(activity.get("why").getAsString()), "it is a logout: " + activity);
+            stage.must("bye".equals(activity.get("status").getAsString()), "its status is kept: " + activity);
+        }
+    }
+
+    private static void boshSilent(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client =
+                WebClient.overBosh(stage.server(), stage.user("client"), WAIT_S).login().available()) {
+            stage.begin();
+            sleep(TICK);
+            client.cut();
+            long cut = System.nanoTime();
+            double limit = WAIT_S + AWAY_S + LATE;
+            while (contact.presences(client.jid, "unavailable").isEmpty() && seconds(cut, System.nanoTime()) < limit) {
+                sleep(SLACK);
+            }
+            double told = seconds(cut, System.nanoTime());
+            sleep(3 * TICK);
+            stage.saw(String.format(
+                    Locale.ROOT, "contact told %.1f s after the last request, %d pings", told, client.pings().size()));
+            stage.must(told >= AWAY_S - SLACK && told < limit, "Openfire ends it when it was away too long");
+            stage.must(client.pings().isEmpty(), "nobody pings it");
+            toldOnce(stage, contact, client);
+            Rows.lastActivityIs(stage, "client", false);
+        }
+    }
+
+    private static void boshPolls(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client =
+                WebClient.overBosh(stage.server(), stage.user("client"), WAIT_S).login().available()) {
+            stage.begin();
+            sleep(2 * T);
+            long ours = client.pings().stream().filter(WebClient.Seen::isOurPing).count();
+            stage.saw((client.isOver() ? "closed; " : "stays; ") + ours + " pings of ours in 2 T");
+            stage.must(!client.isOver() && ours == 0, "who polls stays, and is not pinged");
+            stage.must(contact.presences(client.jid, "unavailable").isEmpty(), "nobody is told");
+            JsonObject activity = Rows.lastActivityIs(stage, "client", true);
+            // Openfire answers a request late, now and then: the last one may be a while ago.
+            double silent = (System.currentTimeMillis() - activity.get("seen_ms").getAsLong()) / 1e3;
+            double off = silent - seconds(client.lastSent(), System.nanoTime());
+            stage.must(Math.abs(off) <= 2 * TICK + SLACK, "each poll is a sign of life: " + off + " s off");
+        }
+    }
+
+    private static void toldOnce(Stage stage, RawClient contact, WebClient client) {
+        int told = contact.presences(client.jid, "unavailable").size();
+        stage.must(told == 1, "the contact is told once, and was " + told + " times");
+    }
+
+    private static void awaitGone(WebClient client, double atMost) {
+        long begin = System.nanoTime();
+        while (!client.isOver() && seconds(begin, System.nanoTime()) < atMost) {
+            sleep(SLACK / 10);
+        }
+    }
+}
