@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class IdleTimer {
     private final Channel channel;
-    private final LastRead lastRead;
+    private final NettyOpenfire openfire;
 
     /** What stands right behind it: put before Openfire's reaction to silence. */
     private final String behind;
@@ -25,9 +25,9 @@ final class IdleTimer {
     private long readerIdleMs;
     private boolean out;
 
-    IdleTimer(Channel channel, LastRead lastRead, String behind) {
+    IdleTimer(Channel channel, NettyOpenfire openfire, String behind) {
         this.channel = channel;
-        this.lastRead = lastRead;
+        this.openfire = openfire;
         this.behind = behind;
     }
 
@@ -56,11 +56,13 @@ final class IdleTimer {
         if (!channel.isOpen()) {
             return;
         }
+        // Of before we came, or of the moment at which it went out.
+        openfire.forgetIdle(channel);
         IdleStateHandler equal = new IdleStateHandler(readerIdleMs, 0, 0, TimeUnit.MILLISECONDS);
         try {
             channel.pipeline().addBefore(behind, NettyOpenfire.IDLE_STATE, equal);
             // Behind its beginning, which sets the time to now.
-            channel.eventLoop().execute(() -> lastRead.tell(equal, ageUs));
+            channel.eventLoop().execute(() -> openfire.lastRead.tell(equal, ageUs));
         } catch (NoSuchElementException | IllegalArgumentException | RejectedExecutionException e) {
             // Closed, and its pipeline is taken down; or its thread has ended.
         }

@@ -80,7 +80,7 @@ final class NettyConnection implements Transport {
         this.over = over;
         // Kept: a closed channel has forgotten it.
         remote = String.valueOf(channel.remoteAddress());
-        idleTimer = new IdleTimer(channel, openfire.lastRead, IDLE);
+        idleTimer = new IdleTimer(channel, openfire, IDLE);
     }
 
     Channel channel() {
