@@ -42,9 +42,12 @@ public final class Watched {
         page.putInt(offset, clock.tick);
     }
 
-    /** How long nothing was read from the connection, in microseconds, to the tick. */
+    /**
+     * How long nothing was read from the connection, in microseconds, to the tick. A read may have come at the end of its
+     * tick: it is less rather than more, or who asks might close too early.
+     */
     public long silentUs() {
-        return TimeUnit.SECONDS.toMicros(Math.max(0, clock.tick - page.getInt(offset)));
+        return TimeUnit.SECONDS.toMicros(Math.max(0, clock.tick - page.getInt(offset) - 1));
     }
 
     /** Who it is, for the log. */

@@ -47,7 +47,11 @@ final class IdleTimer {
         }
     }
 
-    /** @param ageUs how long ago the channel was last read from, in microseconds */
+    /**
+     * Done on the thread of the channel it knows of the last read; else it counts as just read from.
+     *
+     * @param ageUs how long ago the channel was last read from, in microseconds
+     */
     void putBack(long ageUs) {
         if (!out) {
             return;
@@ -61,8 +65,9 @@ final class IdleTimer {
         IdleStateHandler equal = new IdleStateHandler(readerIdleMs, 0, 0, TimeUnit.MILLISECONDS);
         try {
             channel.pipeline().addBefore(behind, NettyOpenfire.IDLE_STATE, equal);
-            // Behind its beginning, which sets the time to now.
-            channel.eventLoop().execute(() -> openfire.lastRead.tell(equal, ageUs));
+            if (channel.eventLoop().inEventLoop()) {
+                openfire.lastRead.tell(equal, ageUs);
+            }
         } catch (NoSuchElementException | IllegalArgumentException | RejectedExecutionException e) {
             // Closed, and its pipeline is taken down; or its thread has ended.
         }

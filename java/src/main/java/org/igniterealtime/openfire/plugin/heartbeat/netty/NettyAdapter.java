@@ -3,12 +3,16 @@ package org.igniterealtime.openfire.plugin.heartbeat.netty;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.EventExecutor;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.igniterealtime.openfire.plugin.heartbeat.Adapter;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
@@ -32,6 +36,9 @@ public final class NettyAdapter implements Adapter {
     private static final int EARLY_SWEEPS = 3;
 
     private static final int SWEEP_EVERY = 60;
+
+    /** How long the threads that clients are read on have, to let us go. */
+    private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(5);
 
     private final Sessions sessions;
     private final NettyOpenfire openfire;
@@ -135,9 +142,26 @@ public final class NettyAdapter implements Adapter {
         }
         guards.values().forEach(Guard::end);
         guards.clear();
-        watched.values().forEach(NettyConnection::remove);
+        leave(new ArrayList<>(watched.values()));
         watched.clear();
         closed.clear();
+    }
+
+    /** Each is left on its own thread; where that is busy for too long, on this one. */
+    private static void leave(List<NettyConnection> connections) {
+        List<Future<?>> steps = new ArrayList<>(connections.size());
+        connections.forEach(each -> steps.add(each.leave()));
+        long end = System.nanoTime() + PATIENCE_NS;
+        for (int i = 0; i < steps.size(); i++) {
+            try {
+                steps.get(i).get(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+            } catch (ExecutionException | TimeoutException e) {
+                connections.get(i).remove();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                connections.get(i).remove();
+            }
+        }
     }
 
     /** Before its port is open: nobody comes in unwatched. */

@@ -13,6 +13,7 @@ import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.EventExecutorGroup;
 import java.io.IOException;
 import java.util.NoSuchElementException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -140,11 +141,22 @@ final class NettyConnection implements Transport {
         pipeline.addFirst(READ, new ReadHandler(watched));
     }
 
-    /** Takes the handlers out again. */
+    /** Takes the handlers out again, on the thread of the channel: there no read comes in between. */
+    Future<?> leave() {
+        try {
+            return channel.eventLoop().submit(() -> remove());
+        } catch (RejectedExecutionException e) {
+            remove();
+            return CompletableFuture.completedFuture(null);
+        }
+    }
+
+    /** The same on this thread. */
     synchronized void remove() {
         removed = true;
         Watched ours = watched;
         if (ours != null) {
+            // First: until it is in, reads are stamped by us.
             idleTimer.putBack(ours.silentUs());
         }
         removeAll();

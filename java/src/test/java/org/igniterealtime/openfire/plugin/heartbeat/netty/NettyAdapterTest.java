@@ -312,9 +312,38 @@ class NettyAdapterTest {
         adapter.detach();
         IdleStateHandler timer = (IdleStateHandler) channel.pipeline().get("idleStateHandler");
         assertEquals(30_000, timer.getReaderIdleTimeInMillis());
+        // At once, for whoever comes next; and never more than it was, as it was read at the end of a tick perhaps.
+        long age = new LastRead().ageUs(channel);
+        assertTrue(age >= 7_000_000 && age < 8_000_000, () -> age + " us");
+    }
+
+    /** Also between our leaving and the timer's beginning. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void missesNoReadWhileItGoes(boolean ownThreads) throws Exception {
+        open(ownThreads);
+        acceptor.idleSeconds = 30;
+        List<Socket> sockets = connect(20);
+        await("their channels", () -> acceptor.channels.size() == 20);
         LastRead lastRead = new LastRead();
-        await("it to know", () -> lastRead.ageUs(channel) >= 7_000_000);
-        assertTrue(lastRead.ageUs(channel) < 10_000_000);
+        for (int i = 0; i < 20; i++) {
+            NettyAdapter brief = newAdapter();
+            brief.look();
+            for (Channel channel : acceptor.channels) {
+                await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
+            }
+            core.tick(20);
+            for (Socket socket : sockets) {
+                socket.getOutputStream().write(' ');
+            }
+            brief.detach();
+            for (Socket socket : sockets) {
+                assertEquals("<stream>", read(socket, 8));
+            }
+            for (Channel channel : acceptor.channels) {
+                assertTrue(lastRead.ageUs(channel) < 5_000_000, () -> "a read of " + channel + " was lost");
+            }
+        }
     }
 
     /** A timer that is not Openfire's own can not be put back as it was: it stays, and its word is kept from Openfire. */
