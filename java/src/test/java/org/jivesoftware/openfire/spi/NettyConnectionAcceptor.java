@@ -46,6 +46,10 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
     public volatile SSLContext tls;
     public volatile int idleSeconds;
     public volatile boolean ownTimer;
+
+    /** As in 4.8.0: silence is timed behind the decoder. */
+    public volatile boolean timesLate;
+
     public volatile String keepAlive = "keepAliveHandler";
 
     @SuppressWarnings("deprecation") // what replaces it came with 4.2
@@ -72,12 +76,15 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
     }
 
     private void init(Channel channel) {
+        channel.pipeline().addLast("trafficShapingHandler", new ChannelDuplexHandler());
+        if (!timesLate) {
+            addTimer(channel.pipeline());
+        }
+        channel.pipeline().addLast(new StringDecoder()).addLast(new StringEncoder());
+        if (timesLate) {
+            addTimer(channel.pipeline());
+        }
         channel.pipeline()
-                .addLast("trafficShapingHandler", new ChannelDuplexHandler())
-                .addLast("idleStateHandler", ownTimer ? new OwnTimer() : new IdleStateHandler(idleSeconds, 0, 0, TimeUnit.SECONDS))
-                .addLast(keepAlive, new KeepAlive())
-                .addLast(new StringDecoder())
-                .addLast(new StringEncoder())
                 .addLast(executors, new NettyConnectionHandler(each -> {
                     ending.accept(each);
                     closed.incrementAndGet();
@@ -91,6 +98,11 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
             add(factory, channel.pipeline());
         }
         channels.add(channel);
+    }
+
+    private void addTimer(ChannelPipeline pipeline) {
+        IdleStateHandler plain = new IdleStateHandler(idleSeconds, 0, 0, TimeUnit.SECONDS);
+        pipeline.addLast("idleStateHandler", ownTimer ? new OwnTimer() : plain).addLast(keepAlive, new KeepAlive());
     }
 
     public void addChannelHandler(NettyChannelHandlerFactory factory) {

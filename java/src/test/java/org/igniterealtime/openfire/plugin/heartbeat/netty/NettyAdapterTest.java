@@ -2,7 +2,6 @@ package org.igniterealtime.openfire.plugin.heartbeat.netty;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,42 +11,28 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.handler.timeout.IdleStateHandler;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
-import org.igniterealtime.openfire.plugin.heartbeat.TestCore;
 import org.igniterealtime.openfire.plugin.heartbeat.TestTls;
 import org.jivesoftware.openfire.nio.NettyConnectionHandler;
 import org.jivesoftware.openfire.spi.NettyConnectionAcceptor;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/**
- * The adapter on Netty itself, with a stand-in for Openfire's acceptor: plain and with TLS, over real sockets. Run on
- * Netty 4.1 (Openfire 4.8 to 5.0) and on 4.2 (5.1); with threads of their own for stanzas (5.1) and without.
- */
-@Timeout(60)
-class NettyAdapterTest {
+/** How connections are found, watched and ended, plain and with TLS. */
+class NettyAdapterTest extends NettyFixture {
     private static final String FAREWELL = "<stream:error/></stream:stream>";
 
     @TempDir
@@ -55,44 +40,9 @@ class NettyAdapterTest {
 
     private static SSLContext tls;
 
-    private final TestCore core = new TestCore();
-    private final AtomicInteger interrupted = new AtomicInteger();
-    private final Set<Object> inUse = new HashSet<>();
-    private final Set<Consumer<Object>> starting = new HashSet<>();
-    private NettyConnectionAcceptor acceptor;
-    private NettyAdapter adapter;
-
     @BeforeAll
     static void makeKey() throws Exception {
         tls = TestTls.make(folder);
-    }
-
-    @AfterEach
-    void close() {
-        acceptor.close();
-        core.close();
-    }
-
-    private void open(boolean ownThreads) throws Exception {
-        acceptor = new NettyConnectionAcceptor(ownThreads);
-        inUse.add(acceptor);
-        adapter = newAdapter();
-    }
-
-    private NettyAdapter newAdapter() throws Exception {
-        NettyOpenfire.Acceptors acceptors = new NettyOpenfire.Acceptors() {
-            @Override
-            public Set<Object> inUse() {
-                return new HashSet<>(inUse);
-            }
-
-            @Override
-            public Runnable listen(Consumer<Object> listener) {
-                starting.add(listener);
-                return () -> starting.remove(listener);
-            }
-        };
-        return new NettyAdapter(core.sessions(), acceptors, connection -> interrupted.incrementAndGet());
     }
 
     @ParameterizedTest
@@ -254,131 +204,6 @@ class NettyAdapterTest {
         socket.getOutputStream().write(' ');
 
         await("the stamp", () -> core.number("silent_s") == 0);
-    }
-
-    /** It costs at every read; nobody needs it while the core counts. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void takesTheIdleTimerOutWhileTheCoreIsInCharge(boolean ownThreads) throws Exception {
-        open(ownThreads);
-        acceptor.idleSeconds = 1;
-        connect(1);
-        await("a channel", () -> acceptor.channels.size() == 1);
-        List<String> before = only().pipeline().names();
-        adapter.look();
-        connect(1);
-        await("both to be watched", () -> core.number("opened") == 2);
-        for (Channel channel : acceptor.channels) {
-            await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
-            // Openfire has pinged it, and was answered by a space, which is no sign of life to it.
-            channel.attr(NettyConnectionHandler.IDLE_FLAG).set(true);
-        }
-        TimeUnit.SECONDS.sleep(2);
-        assertEquals(0, core.number("idle_events"));
-        assertEquals(0, acceptor.idle.get());
-
-        core.stop();
-
-        for (Channel channel : acceptor.channels) {
-            await("an equal one", () -> channel.pipeline().get("idleStateHandler") != null);
-            // Or Openfire would close it without a ping.
-            assertNull(channel.attr(NettyConnectionHandler.IDLE_FLAG).get());
-            List<String> names = new ArrayList<>(channel.pipeline().names());
-            names.removeIf(name -> name.startsWith("heartbeat-"));
-            assertEquals(before, names);
-            IdleStateHandler timer = (IdleStateHandler) channel.pipeline().get("idleStateHandler");
-            assertEquals(IdleStateHandler.class, timer.getClass());
-            assertEquals(1000, timer.getReaderIdleTimeInMillis());
-            assertEquals(0, timer.getWriterIdleTimeInMillis());
-            assertEquals(0, timer.getAllIdleTimeInMillis());
-        }
-        await("Openfire to hear of silence twice", () -> acceptor.idle.get() >= 2);
-        assertEquals(0, acceptor.faults.get());
-    }
-
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void handsOnWhenItWasLastReadFrom(boolean ownThreads) throws Exception {
-        open(ownThreads);
-        acceptor.idleSeconds = 30;
-        adapter.look();
-        Socket socket = connect(1).get(0);
-        await("it to be watched", () -> core.number("opened") == 1);
-        socket.getOutputStream().write(' ');
-        assertEquals("<stream>", read(socket, 8));
-        Channel channel = only();
-        await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
-        core.tick(8);
-        adapter.detach();
-        IdleStateHandler timer = (IdleStateHandler) channel.pipeline().get("idleStateHandler");
-        assertEquals(30_000, timer.getReaderIdleTimeInMillis());
-        // At once, for whoever comes next; and never more than it was, as it was read at the end of a tick perhaps.
-        long age = new LastRead().ageUs(channel);
-        assertTrue(age >= 7_000_000 && age < 8_000_000, () -> age + " us");
-    }
-
-    /** Also between our leaving and the timer's beginning. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void missesNoReadWhileItGoes(boolean ownThreads) throws Exception {
-        open(ownThreads);
-        acceptor.idleSeconds = 30;
-        List<Socket> sockets = connect(20);
-        await("their channels", () -> acceptor.channels.size() == 20);
-        LastRead lastRead = new LastRead();
-        for (int i = 0; i < 20; i++) {
-            NettyAdapter brief = newAdapter();
-            brief.look();
-            for (Channel channel : acceptor.channels) {
-                await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
-            }
-            core.tick(20);
-            for (Socket socket : sockets) {
-                socket.getOutputStream().write(' ');
-            }
-            brief.detach();
-            for (Socket socket : sockets) {
-                assertEquals("<stream>", read(socket, 8));
-            }
-            for (Channel channel : acceptor.channels) {
-                assertTrue(lastRead.ageUs(channel) < 5_000_000, () -> "a read of " + channel + " was lost");
-            }
-        }
-    }
-
-    /** A timer that is not Openfire's own can not be put back as it was: it stays, and its word is kept from Openfire. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void keepsSilenceFromOpenfireWhileTheCoreIsInCharge(boolean ownThreads) throws Exception {
-        open(ownThreads);
-        acceptor.ownTimer = true;
-        acceptor.idleSeconds = 1;
-        adapter.look();
-        connect(1);
-        await("it to be watched", () -> core.number("opened") == 1);
-        Channel channel = only();
-        channel.attr(NettyConnectionHandler.IDLE_FLAG).set(true);
-
-        await("the core to hear of it", () -> core.number("idle_events") >= 1);
-        assertEquals(0, acceptor.idle.get());
-        await("an earlier silence to be forgotten", () -> channel.attr(NettyConnectionHandler.IDLE_FLAG).get() == null);
-
-        core.stop();
-        await("Openfire to hear of it", () -> acceptor.idle.get() > 0);
-    }
-
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void givesSilenceBackWhenItGoes(boolean ownThreads) throws Exception {
-        open(ownThreads);
-        acceptor.idleSeconds = 1;
-        adapter.look();
-        connect(1);
-        await("it to be watched", () -> core.number("opened") == 1);
-        adapter.detach();
-
-        await("Openfire to hear of it", () -> acceptor.idle.get() > 0);
-        assertEquals(0, core.number("idle_events"));
     }
 
     /** The core hears of the end when Openfire has told the contacts; Openfire hears first that it may be resumed. */
@@ -584,35 +409,7 @@ class NettyAdapterTest {
         return connection;
     }
 
-    private Channel only() throws InterruptedException {
-        await("the only channel", () -> acceptor.channels.size() == 1);
-        return acceptor.channels.iterator().next();
-    }
-
     private Socket secureSocket() throws IOException {
         return tls.getSocketFactory().createSocket("localhost", acceptor.port());
-    }
-
-    private List<Socket> connect(int count) throws IOException {
-        List<Socket> sockets = new ArrayList<>();
-        for (int i = 0; i < count; i++) {
-            Socket socket = new Socket();
-            socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), acceptor.port()));
-            sockets.add(socket);
-        }
-        return sockets;
-    }
-
-    /** Reads up to so many bytes, fewer at the end of the connection. */
-    private static String read(Socket socket, int length) throws IOException {
-        return new String(socket.getInputStream().readNBytes(length), StandardCharsets.UTF_8);
-    }
-
-    private static void await(String what, BooleanSupplier condition) throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < end, () -> "waited in vain for " + what);
-            TimeUnit.MILLISECONDS.sleep(5);
-        }
     }
 }
