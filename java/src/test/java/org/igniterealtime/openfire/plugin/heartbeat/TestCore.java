@@ -39,6 +39,12 @@ public final class TestCore implements AutoCloseable {
         }
     }
 
+    /** Ticks once, at the time that it really is. */
+    public void tickOnTime() {
+        nowUs = Math.max(nowUs, clock.nowUs() - TimeUnit.SECONDS.toMicros(1));
+        tick(1);
+    }
+
     /** From now on the core is not in charge. */
     public void stop() {
         core.stop();

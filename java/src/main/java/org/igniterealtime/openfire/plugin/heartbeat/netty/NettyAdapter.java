@@ -194,7 +194,7 @@ public final class NettyAdapter implements Adapter {
                 watched.remove(channel, connection);
                 return;
             }
-            guards.computeIfAbsent(channel.eventLoop(), Guard::new);
+            guards.computeIfAbsent(channel.eventLoop(), Guard::new).take(connection);
         } catch (RuntimeException | LinkageError e) {
             connection.remove();
             // It stays noted until it closes: what failed now fails again, and Openfire has it.
@@ -241,12 +241,23 @@ public final class NettyAdapter implements Adapter {
         private final EventLoop loop;
         private final Future<?> task;
 
-        /** Whose business silence was when its channels last heard. Only {@link #loop} comes here. */
-        private Sessions.Charge last = Sessions.Charge.OURS;
+        /** What all its channels have heard of whose business silence is; null: they differ. Only {@link #loop} comes here. */
+        private Sessions.Charge last;
 
         Guard(EventLoop loop) {
             this.loop = loop;
             task = loop.scheduleWithFixedDelay(this, 1, 1, TimeUnit.SECONDS);
+        }
+
+        /** On the thread of its look: so neither misses the other. */
+        void take(NettyConnection connection) {
+            loop.execute(() -> {
+                Sessions.Charge charge = sessions.charge();
+                if (charge != last) {
+                    last = null;
+                }
+                connection.safely(() -> connection.silenceIs(charge));
+            });
         }
 
         @Override

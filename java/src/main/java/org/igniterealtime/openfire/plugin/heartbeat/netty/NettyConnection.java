@@ -114,8 +114,6 @@ final class NettyConnection implements Transport {
             // It passed before the handler was there.
             ours.read();
         }
-        // On its thread, as the guard that may give it back: so neither misses the other.
-        channel.eventLoop().execute(() -> safely(() -> silenceIs(sessions.charge())));
         return true;
     }
 
@@ -258,7 +256,7 @@ final class NettyConnection implements Transport {
     }
 
     /** A fault of ours must not get into the pipeline: Openfire would close the connection for it. */
-    private void safely(Runnable step) {
+    void safely(Runnable step) {
         try {
             step.run();
         } catch (RuntimeException | LinkageError e) {

@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.plugin.heartbeat.netty;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jivesoftware.openfire.nio.NettyConnectionHandler;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -166,6 +168,31 @@ class NettyIdleTimerTest extends NettyFixture {
             assertEquals(before, channel.pipeline().names());
         }
         assertEquals(0, acceptor.faults.get());
+    }
+
+    @Test
+    void takesItOutAgainWhenTheTicksComeBack() throws Exception {
+        open(true);
+        acceptor.idleSeconds = 60;
+        adapter.look();
+        connect(1);
+        Channel channel = only();
+        await("its idle timer to be out", () -> channel.pipeline().get("idleStateHandler") == null);
+        TimeUnit.SECONDS.sleep(4);
+        assertNull(channel.pipeline().get("idleStateHandler"));
+        await("it to be back, as nobody ticks", () -> channel.pipeline().get("idleStateHandler") != null);
+        connect(1);
+        await("a new one to be watched", () -> core.number("opened") == 2);
+        for (Channel each : acceptor.channels) {
+            assertNotNull(each.pipeline().get("idleStateHandler"));
+        }
+
+        // At once: the guard has not seen the new one's thread yet.
+        core.tickOnTime();
+
+        for (Channel each : acceptor.channels) {
+            await("its idle timer to be out again", () -> each.pipeline().get("idleStateHandler") == null);
+        }
     }
 
     @ParameterizedTest
