@@ -78,10 +78,10 @@ int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t id
     pthread_mutex_lock(&core->lock);
     core->policy = policy;
     for (size_t p = 0; p < core->page_count; p++) {
-        hb_page *page = core->pages[p];
+        const hb_page *page = core->pages[p];
         for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
             if (page->session[i].phase != HB_FREE)
-                page->due[i] = 0; /* looked at on the next tick, by the new policy */
+                hb_slot_look(core, (uint32_t)(p * HB_PAGE_CELLS + i)); /* by the new policy */
         }
     }
     pthread_mutex_unlock(&core->lock);
@@ -237,10 +237,9 @@ int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
 
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
-        uint32_t *due = &hb_page_of(core, slot)->due[hb_index_of(slot)];
         core->counts.idle_events++;
         /* A second clock found silence: have a look on the next tick, whatever ours says. */
-        *due = 0;
+        hb_slot_look(core, slot);
         code = in_charge(core, now_us);
     }
     pthread_mutex_unlock(&core->lock);

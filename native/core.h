@@ -14,6 +14,7 @@
 #include "pingid.h"
 #include "policy.h"
 #include "session.h"
+#include "timers.h"
 
 #define HB_DECISIONS 256 /* remembered */
 #define HB_DECISION_JID 160
@@ -25,11 +26,15 @@ typedef struct hb_jid {
     char text[]; /* not NUL-terminated */
 } hb_jid;
 
-/* A column per thing that is known of a session; `due` is what a tick scans. */
+#define HB_PAGE_BLOCKS (HB_PAGE_CELLS / HB_TIMERS_BLOCK)
+
+/* A column per thing that is known of a session; `soonest` is what a tick scans, see timers.h. */
 typedef struct hb_page {
-    uint32_t *cells; /* the caller's: tick of the last read */
-    uint32_t due[HB_PAGE_CELLS];
-    uint32_t own[HB_PAGE_CELLS]; /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
+    uint32_t *cells;                  /* the caller's: tick of the last read */
+    uint32_t soonest[HB_PAGE_BLOCKS]; /* nobody in the block is due before */
+    uint64_t follows[HB_PAGE_BLOCKS]; /* whose due counts from their last read */
+    uint32_t due[HB_PAGE_CELLS];      /* tick, or ticks after the last read */
+    uint32_t own[HB_PAGE_CELLS];      /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
     hb_session session[HB_PAGE_CELLS];
     uint32_t generation[HB_PAGE_CELLS];
     uint32_t next[HB_PAGE_CELLS]; /* session of the same user, or next free slot */
@@ -115,6 +120,9 @@ bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot);
 
 hb_moment hb_slot_moment(const hb_core *core, uint32_t slot);
 void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due);
+
+/* Has the next tick look at a session. */
+void hb_slot_look(hb_core *core, uint32_t slot);
 
 /* One step of the state machine. If it ends in HB_FREE, the caller unlinks and releases the slot. */
 hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);

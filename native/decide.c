@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "timers.h"
-
 static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
     hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
@@ -19,23 +17,44 @@ static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
         memcpy(decision->jid, jid->text, length);
 }
 
-/* Visits the due of one page from slot `at` on. Returns false if the buffer filled before its end. */
-static bool scan(hb_core *core, uint32_t page_at, hb_action *out, size_t capacity, size_t *count)
+/* Visits the due of one block of a page. Returns false if the buffer filled before its end. */
+static bool scan_block(hb_core *core, hb_page *page, uint32_t first, hb_action *out, size_t capacity, size_t *count)
 {
-    hb_page *page = core->pages[page_at];
-    uint32_t now = core->clock.tick;
-    size_t i = hb_timers_next(page->due, core->cursor % HB_PAGE_CELLS, HB_PAGE_CELLS, now);
+    size_t at = hb_index_of(first);
+    size_t block = at / HB_TIMERS_BLOCK;
+    uint32_t next;
+    uint64_t due = hb_timers_due(page->due + at, page->follows[block], page->cells + at, core->clock.tick, &next);
 
-    for (; i < HB_PAGE_CELLS; i = hb_timers_next(page->due, i + 1, HB_PAGE_CELLS, now)) {
-        uint32_t slot = page_at * HB_PAGE_CELLS + (uint32_t)i;
+    page->soonest[block] = next; /* what is decided now lowers it again */
+    for (; due; due &= due - 1) {
         if (*count == capacity) {
-            core->cursor = slot;
+            page->soonest[block] = 0;
             return false;
         }
+        uint32_t slot = first + (uint32_t)__builtin_ctzll(due);
         hb_step step = hb_slot_apply(core, slot, HB_EV_DUE);
         if (step.verb != HB_NOTHING)
             out[(*count)++] =
                 (hb_action){.token = hb_token_of(core, slot), .verb = (uint32_t)step.verb, .why = (uint32_t)step.why};
+    }
+    return true;
+}
+
+/* Visits the due of one page from the cursor on. Returns false if the buffer filled before its end. */
+static bool scan(hb_core *core, uint32_t page_at, hb_action *out, size_t capacity, size_t *count)
+{
+    hb_page *page = core->pages[page_at];
+    uint32_t now = core->clock.tick;
+    size_t block = core->cursor % HB_PAGE_CELLS / HB_TIMERS_BLOCK;
+
+    block = hb_timers_next(page->soonest, block, HB_PAGE_BLOCKS, now);
+    while (block < HB_PAGE_BLOCKS) {
+        uint32_t first = page_at * HB_PAGE_CELLS + (uint32_t)block * HB_TIMERS_BLOCK;
+        if (!scan_block(core, page, first, out, capacity, count)) {
+            core->cursor = first;
+            return false;
+        }
+        block = hb_timers_next(page->soonest, block + 1, HB_PAGE_BLOCKS, now);
     }
     core->cursor = (size_t)(page_at + 1) * HB_PAGE_CELLS;
     return true;

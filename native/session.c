@@ -1,9 +1,6 @@
 #include "session.h"
 
-static uint32_t later(uint32_t tick, uint32_t by)
-{
-    return by < HB_NEVER - tick ? tick + by : HB_NEVER - 1;
-}
+#include "timers.h"
 
 /* Silence from the last byte to the disconnect, without a tick for what "in tick r" leaves open. */
 static uint32_t patience(const hb_policy *policy)
@@ -54,7 +51,7 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
 {
     if (waits_in_vain(session, moment, policy)) {
         if (may_be_silent(moment, policy) || !policy->ping)
-            return later(moment.now, 1); /* the next look forgets the ping */
+            return hb_timers_later(moment.now, 1); /* the next look forgets the ping */
         session.phase = HB_ALIVE;
     }
     switch ((hb_phase)session.phase) {
@@ -62,29 +59,30 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
     case HB_DETACHED:
         return HB_NEVER;
     case HB_CONNECTED:
-        return policy->login_within ? later(session.since, policy->login_within + 1) : HB_NEVER;
+        return policy->login_within ? hb_timers_later(session.since, policy->login_within + 1) : HB_NEVER;
     case HB_ALIVE:
         if (may_be_silent(moment, policy))
             return HB_NEVER;
         if (!policy->ping)
-            return later(moment.read, patience(policy) + 1);
-        return later(moment.read, policy->idle - moment.jitter);
+            return hb_timers_later(moment.read, patience(policy) + 1);
+        return hb_timers_later(moment.read, policy->idle - moment.jitter);
     case HB_PINGED: {
         /* An answer may be a byte that no event tells of: look as often as such a byte could make a ping due. */
         uint32_t from = session.since > moment.now ? session.since : moment.now;
-        uint32_t answered = later(from, policy->idle > moment.jitter ? policy->idle - moment.jitter : 1);
+        uint32_t answered = hb_timers_later(from, policy->idle > moment.jitter ? policy->idle - moment.jitter : 1);
         uint32_t late = session.flags & HB_S_LATE ? 1 : 0;
-        uint32_t unanswered = later(session.since, policy->ack_timeout + late + (last_ping(session, policy) ? 1 : 0));
+        uint32_t unanswered =
+            hb_timers_later(session.since, policy->ack_timeout + late + (last_ping(session, policy) ? 1 : 0));
         return answered < unanswered ? answered : unanswered;
     }
     case HB_CLOSING:
         if (!(session.flags & HB_S_BEGUN) && spoke_since(session, moment))
-            return later(moment.now, 1);
-        return later(session.since, session.flags & HB_S_BEGUN ? HB_CLOSE_TICKS : HB_REPEAT_TICKS);
+            return hb_timers_later(moment.now, 1);
+        return hb_timers_later(session.since, session.flags & HB_S_BEGUN ? HB_CLOSE_TICKS : HB_REPEAT_TICKS);
     case HB_PINGING:
-        return later(session.since, HB_REPEAT_TICKS);
+        return hb_timers_later(session.since, HB_REPEAT_TICKS);
     case HB_CLOSED:
-        return later(session.since, session.flags & HB_S_BEGUN ? HB_REPEAT_TICKS : HB_TELL_TICKS);
+        return hb_timers_later(session.since, session.flags & HB_S_BEGUN ? HB_REPEAT_TICKS : HB_TELL_TICKS);
     }
     return HB_NEVER;
 }

@@ -42,6 +42,24 @@ static uint32_t jitter_of(const hb_core *core, hb_token token)
     return (uint32_t)(x % (core->policy.spread + 1));
 }
 
+static void set_due(hb_page *page, size_t i, uint32_t due)
+{
+    size_t block = i / HB_TIMERS_BLOCK;
+
+    page->due[i] = due;
+    page->follows[block] &= ~(UINT64_C(1) << i % HB_TIMERS_BLOCK);
+    if (due < page->soonest[block])
+        page->soonest[block] = due;
+}
+
+/* Due so many ticks after its last read, whenever that is: not before `soonest`. */
+static void set_due_after_read(hb_page *page, size_t i, uint32_t after, uint32_t soonest)
+{
+    set_due(page, i, soonest);
+    page->due[i] = after;
+    page->follows[i / HB_TIMERS_BLOCK] |= UINT64_C(1) << i % HB_TIMERS_BLOCK;
+}
+
 void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
 {
     hb_page *page = hb_page_of(core, slot);
@@ -50,7 +68,12 @@ void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
     core->phases[page->session[i].phase]--;
     core->phases[session.phase]++;
     page->session[i] = session;
-    page->due[i] = due;
+    set_due(page, i, due);
+}
+
+void hb_slot_look(hb_core *core, uint32_t slot)
+{
+    set_due(hb_page_of(core, slot), hb_index_of(slot), 0);
 }
 
 hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
@@ -67,6 +90,8 @@ hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment
     hb_step step = hb_session_step(session, event, moment, &core->policy);
 
     hb_slot_set(core, slot, step.next, step.due);
+    if (step.next.phase == HB_ALIVE && step.due != HB_NEVER && step.due >= moment.read)
+        set_due_after_read(hb_page_of(core, slot), hb_index_of(slot), step.due - moment.read, step.due);
     return step;
 }
 
@@ -158,6 +183,7 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
     page->cells = cells;
     core->pages[core->page_count++] = page;
     core->phases[HB_FREE] += HB_PAGE_CELLS;
+    memset(page->soonest, 0xff, sizeof page->soonest); /* HB_NEVER */
     for (uint32_t i = 0; i < HB_PAGE_CELLS; i++) {
         page->due[i] = HB_NEVER;
         page->generation[i] = 1;

@@ -87,13 +87,43 @@ static void test_walk(void **state)
     }
 }
 
+/* Each session of a block on its own. */
+static void test_block(void **state)
+{
+    (void)state;
+    dice d = {.state = 17};
+    uint32_t due[HB_TIMERS_BLOCK];
+    uint32_t cells[HB_TIMERS_BLOCK];
+    for (int round = 0; round < 20000; round++) {
+        uint32_t now = 100 + dice_below(&d, 100);
+        uint64_t follows = dice_next(&d);
+        uint64_t expected = 0;
+        uint32_t soonest = UINT32_MAX;
+        for (size_t i = 0; i < HB_TIMERS_BLOCK; i++) {
+            due[i] = dice_percent(&d, 10) ? UINT32_MAX - dice_below(&d, 3) : now + dice_below(&d, 40) - 2;
+            cells[i] = now + 2 - dice_below(&d, 60); /* some are ahead: what is read while a tick is made */
+            uint64_t at = due[i];
+            if (follows >> i & 1) {
+                at = (uint64_t)due[i] + (cells[i] < now ? cells[i] : now);
+                at = at < UINT32_MAX ? at : UINT32_MAX - 1;
+            }
+            if (at <= now)
+                expected |= UINT64_C(1) << i;
+            else if (at < soonest)
+                soonest = (uint32_t)at;
+        }
+        uint32_t next = 0;
+        assert_true(hb_timers_due(due, follows, cells, now, &next) == expected);
+        assert_int_equal(next, soonest);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),
-        cmocka_unit_test(test_one_at_each_place),
-        cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_none),         cmocka_unit_test(test_one_at_each_place),
+        cmocka_unit_test(test_every_length), cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_block),
     };
     return cmocka_run_group_tests_name("timers", tests, NULL, NULL);
 }

@@ -380,12 +380,15 @@ static stats tick_of(size_t sessions, size_t repeat)
     for (int i = 0; i < 2 * IDLE_S; i++)
         (void)fleet_tick(&f);
     fleet_grow(&f, sessions, true);
-    for (size_t i = 0; i < 20 + repeat; i++) {
+    /* Until nothing is left of how it began. */
+    for (int i = 0; i < 2 * IDLE_S; i++) {
+        fleet_read_some(&f);
+        (void)fleet_tick(&f);
+    }
+    for (size_t i = 0; i < repeat; i++) {
         fleet_read_some(&f);
         flush_caches();
-        double spent = fleet_tick(&f);
-        if (i >= 20)
-            rounds[i - 20] = spent / (double)sessions;
+        rounds[i] = fleet_tick(&f) / (double)sessions;
     }
     fleet_close(&f);
     return stats_of(rounds, repeat);

@@ -44,7 +44,9 @@ public final class Bench {
                     + String.join(", ", Lane.ALL.stream().map(Lane::name).toList()));
             System.exit(2);
         }
-        System.out.println(Result.HEADER);
+        if (scale == Scale.FULL) {
+            System.out.println(Result.HEADER);
+        }
         for (Lane lane : lanes) {
             bench.run(lane);
         }
@@ -62,7 +64,9 @@ public final class Bench {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 Result result = Result.parse(JsonParser.parseString(line).getAsJsonObject());
                 results.add(result);
-                System.out.println(result.line());
+                if (scale == Scale.FULL) {
+                    System.out.println(result.line());
+                }
             }
         }
         int status = process.waitFor();
