@@ -283,10 +283,10 @@ static void do_bound(play *p, char **words, int count, char *result)
 
 static void do_read(play *p, char **words, int count, char *result)
 {
-    (void)count;
     session *s = session_of(p, words[1]);
+    bool late = count > 2 && strcmp(words[2], "(late)") == 0;
     if (s) {
-        rig_read(&p->rig, s->token);
+        __atomic_store_n(rig_cell(&p->rig, s->token), p->rig.tick - late, __ATOMIC_RELAXED);
         strcpy(result, "0");
     }
 }

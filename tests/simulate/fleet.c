@@ -125,15 +125,6 @@ static void new_person(fleet *f, client *c)
     c->resource = (uint32_t)below(f, c->anonymous ? 1000000 : SIM_RESOURCES);
 }
 
-/* Some come over WebSocket or BOSH, where the server may end silence by itself. */
-static void over_http(fleet *f, event *open)
-{
-    if (chance(f, 20)) {
-        open->other = HB_WEBSOCKET + (uint32_t)below(f, 2);
-        open->value = chance(f, 30) ? 0 : 1 + (uint32_t)below(f, 60);
-    }
-}
-
 static void connect_to(fleet *f, uint32_t which)
 {
     client *c = &f->clients[which];
@@ -145,7 +136,10 @@ static void connect_to(fleet *f, uint32_t which)
         open.ms = 1 + below(f, 30000);
         open.read_ms = below(f, open.ms);
     }
-    over_http(f, &open);
+    if (chance(f, 15)) {
+        open.value = 1 + (uint32_t)below(f, 2);
+        open.other = chance(f, 30) ? 0 : 1 + (uint32_t)below(f, 60);
+    }
     c->session = f->opened;
     f->owner[c->session] = which + 1;
     tell(f, c, 0, open);
@@ -239,13 +233,13 @@ static void client_turn(fleet *f, uint32_t which)
 }
 
 /* A client was pinged. */
-static void pinged(fleet *f, client *c, uint32_t who)
+static void pinged(fleet *f, client *c, uint32_t number)
 {
     const uint32_t ack_ms = f->w->policy.ack * 1000;
-    event read = {.kind = SIM_READ, .who = who};
-    event pong = {.kind = SIM_PONG, .who = who, .other = who, .value = f->w->sessions[who].sent};
+    event read = {.kind = SIM_READ, .who = number};
+    event pong = {.kind = SIM_PONG, .who = number, .other = number, .value = f->w->sessions[number].sent};
     int64_t delay = below(f, 300);
-    switch (c->session == who ? c->mood : DARK) {
+    switch (c->session == number ? c->mood : DARK) {
     case ANSWERS_LATE:
         delay = below(f, ack_ms + ack_ms / 4);
         after(f, delay, read);
@@ -283,18 +277,18 @@ static void queue_begin(fleet *f, const hb_action *action)
 }
 
 /* What was ordered comes to pass, soon or late or never. */
-static void ordered(fleet *f, uint32_t who)
+static void ordered(fleet *f, uint32_t number)
 {
-    uint32_t owner = f->owner[who];
+    uint32_t owner = f->owner[number];
     client nobody = {.mood = DARK};
-    client *c = owner && f->clients[owner - 1].session == who ? &f->clients[owner - 1] : &nobody;
+    client *c = owner && f->clients[owner - 1].session == number ? &f->clients[owner - 1] : &nobody;
     int64_t delay = chance(f, 80) ? below(f, 300) : below(f, 12000);
     if (c == &nobody) {
-        nobody.session = who;
+        nobody.session = number;
     }
     switch (f->w->ordered) {
     case HB_PING:
-        pinged(f, c, who);
+        pinged(f, c, number);
         break;
     case HB_CUT:
         detached(f, c, delay);
@@ -355,7 +349,6 @@ static void disturb(fleet *f)
             return;
         }
         e = (event){.kind = SIM_OPEN, .who = ++f->opened};
-        over_http(f, &e);
         break;
     case SIM_BOUND:
         e.other = (uint32_t)below(f, SIM_USERS);
@@ -382,11 +375,7 @@ static void disturb(fleet *f)
     default:
         break;
     }
-    int64_t ms = below(f, 1000);
-    if (e.kind == SIM_PONG && chance(f, 90)) {
-        after(f, ms, (event){.kind = SIM_READ, .who = e.who});
-    }
-    after(f, ms, e);
+    after(f, below(f, 1000), e);
 }
 
 /* Once a second. */

@@ -326,8 +326,8 @@ static void begun_disconnect(world *w, session *s, bool resumable, const hb_orde
     }
     if (s->pending == HB_DISCONNECT) {
         s->pending = HB_NOTHING;
-        if (!s->begun && (s->spoke || !ours(s, &w->policy))) {
-            s->pings = 0; /* spared: whatever it was asked is forgotten */
+        if (!s->begun) {
+            s->pings = 0; /* called off: if it is silent still, it is asked anew */
         }
     }
 }

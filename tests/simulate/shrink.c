@@ -42,6 +42,23 @@ static bool leave_out(tape *t, size_t from, size_t to, int64_t origin_us, uint64
     return same;
 }
 
+/* A story that begins at once is easier to read. */
+static void begin_at_once(tape *t, int64_t origin_us, uint64_t seed, int line)
+{
+    const char *rule = NULL;
+    const char *what = NULL;
+    int64_t by_ms = t->count ? t->events[0].at_ms / 1000 * 1000 : 0;
+    for (size_t i = 0; i < t->count; i++) {
+        t->events[i].at_ms -= by_ms;
+    }
+    if (tape_play(t, origin_us, seed, NULL, &rule, &what) == line) {
+        return;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        t->events[i].at_ms += by_ms;
+    }
+}
+
 void tape_shrink(tape *t, int64_t origin_us, uint64_t seed)
 {
     const char *rule = NULL;
@@ -57,4 +74,5 @@ void tape_shrink(tape *t, int64_t origin_us, uint64_t seed)
         }
         part = part > 1 || !shorter ? part / 2 : part;
     }
+    begin_at_once(t, origin_us, seed, line);
 }

@@ -2,7 +2,8 @@
  * simulate.h - a fleet of clients in virtual time over the real core, beside a model of what must hold.
  *
  * fleet.c   what clients, servers and clocks do; follows from a seed, and reacts to what the core orders
- * world.c   carries one event out on the core and on the model
+ * world.c   the core and the model, and the time of both
+ * events.c  carries one event out on both
  * model.c   the rules of docs/design.md, in terms of what happened and never of how the core keeps it
  * shrink.c  throws events away for as long as the same rule is broken, and prints the rest as a transcript
  *
@@ -60,8 +61,8 @@ typedef struct event {
                   begin: resumable; pong: forged */
     uint32_t who;    /* number of a session, counted from 1 as they open; seen: the user */
     uint32_t other;  /* resumed: the new session; pong: whose id; begin: the verb; bound: user; unavailable: status;
-                        open: the transport */
-    uint32_t value;  /* pong: which of its pings, from 1; bound: resource; open: silence that the server itself ends */
+                        open: own */
+    uint32_t value;  /* pong: which of its pings, from 1; bound: resource; open: hb_transport */
     int64_t ms;      /* wall, stall; open: how long ago it was opened */
     int64_t read_ms; /* open: how long ago it was read from */
     policy policy;
@@ -73,7 +74,7 @@ typedef struct session {
     hb_token token; /* 0: not opened */
     uint32_t number;
     place place;
-    uint32_t own; /* silence in seconds that the server itself ends; 0: it does not */
+    uint32_t own; /* silence that the server itself ends; 0: it does not */
     bool bound;
     bool available; /* contacts believe in it */
     bool logout;
@@ -88,9 +89,9 @@ typedef struct session {
     int64_t ping_us;
     bool ping_late; /* it was sent when the next tick was overdue */
     uint32_t sent;
-    char ids[SIM_IDS][80]; /* of ping n at n % SIM_IDS */
-    uint32_t answered;     /* number of the last ping that was */
-    hb_verb pending;       /* decided and not begun */
+    char ids[SIM_IDS][128]; /* of ping n at n % SIM_IDS */
+    uint32_t answered;      /* number of the last ping that was */
+    hb_verb pending;        /* decided and not begun */
     hb_reason why;
     uint32_t pending_since;
     bool spoke;        /* since that was decided */
@@ -152,6 +153,9 @@ void world_do(world *w, const event *e);
 void world_end(world *w);
 void jid_print(const session *s, char *out, size_t size);
 void policy_print(const policy *p, char *out, size_t size);
+
+/* events.c */
+void world_event(world *w, const event *e);
 
 /* model.c */
 session *model_find(world *w, hb_token token);
