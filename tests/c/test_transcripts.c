@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define MAX_WORDS 12
-#define MAX_SESSIONS 32
+#define MAX_SESSIONS 128
 #define MAX_PINGS 32
 #define MAX_LINES 1000
 #define LINE_BYTES 1024

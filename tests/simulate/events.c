@@ -28,6 +28,11 @@ __attribute__((format(printf, 3, 4))) static void say(const world *w, const char
     fprintf(w->out, "%-7s %s%s%s\n", at, text, *answer ? " => " : "", answer);
 }
 
+void world_quiet(const world *w)
+{
+    say(w, "", "quiet");
+}
+
 static const char *answer_of(int code, char number[16])
 {
     switch (code) {

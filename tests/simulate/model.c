@@ -163,7 +163,7 @@ static void check_ping(world *w, const session *s, hb_reason why, bool repeated)
     must(w, "alive-stays", ours(s, p) && p->ping);
     if (why == HB_WHY_RETRY) {
         must(w, "alive-stays", repeated || (!alive(s) && s->pings <= p->retries));
-        must(w, "alive-stays", repeated || now >= s->last_ping + p->ack);
+        must(w, "alive-stays", repeated || now >= s->last_ping + p->ack + s->ping_late);
     } else {
         must(w, "alive-stays", why == HB_WHY_IDLE);
         must(w, "alive-stays", repeated || (alive(s) && now + p->spread >= s->read + p->idle));
@@ -192,7 +192,7 @@ static void check_disconnect(world *w, const session *s, hb_reason why, bool rep
     } else {
         must(w, "alive-stays", why == HB_WHY_NO_ANSWER);
         must(w, "alive-stays", ours(s, p) && p->ping && !alive(s) && s->pings > p->retries);
-        must(w, "sleep-kills-none", w->rig.tick >= s->last_ping + p->ack + 1);
+        must(w, "sleep-kills-none", w->rig.tick >= s->last_ping + p->ack + 1 + s->ping_late);
         must(w, "sleep-kills-none", now_us - s->ping_us >= seconds(p->ack));
     }
 }

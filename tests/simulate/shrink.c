@@ -19,6 +19,7 @@ int tape_play(const tape *t, int64_t origin_us, uint64_t seed, FILE *out, const 
         line = w->line;
         *rule = w->rule;
         *what = w->what;
+        world_quiet(w); /* what had to come by now, and did not */
     }
     world_free(w);
     return line;

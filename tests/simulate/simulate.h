@@ -156,6 +156,8 @@ void policy_print(const policy *p, char *out, size_t size);
 
 /* events.c */
 void world_event(world *w, const event *e);
+/* A line of the transcript which says that nothing else has come until now. */
+void world_quiet(const world *w);
 
 /* model.c */
 session *model_find(world *w, hb_token token);
