@@ -41,7 +41,7 @@ SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
-SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/demo/run
+SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/faults/run tests/demo/run
 
 FUZZ_SECONDS ?= 60
 # Of the simulator.
@@ -134,7 +134,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate asan tsan fuzz check-library test-java test-server test-openfire demo \
+.PHONY: all help native plugin test test-c simulate faults asan tsan fuzz check-library test-java test-server test-openfire demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -154,7 +154,7 @@ plugin: $(PLUGIN)
 ## test: everything below but fmt, cheap things first; goes on after a failure and counts
 test:
 	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
-	    lint test-c simulate asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
+	    lint test-c simulate faults asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
 
 ## test-c: unit tests of the core, as it ships
 test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
@@ -163,6 +163,11 @@ test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
 ## simulate: a fleet in virtual time against a plain model; EVENTS=10000000 SEED=1
 simulate: $(BUILD)/native/simulator
 	@$(BUILD)/native/simulator $(EVENTS) $(SEED) $(BUILD)/simulate-violation.txt
+
+## faults: plants faults in copies of the core, one by one, and sees who catches each; WORD= for some of them
+faults: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/simulator
+	@COMPILE='$(CC)' COMPILE_FLAGS='$(COMMON) -O1' LINK='$(CC)' LINK_FLAGS='$(LIBS) -lcmocka -pthread' UNITS='$(CORE_UNITS)' \
+	    UNIT_TESTS='$(filter-out test_alloc test_threads test_transcripts,$(TESTS))' tests/faults/run $(WORD)
 
 ## asan: tests and a short simulation under AddressSanitizer and UndefinedBehaviorSanitizer
 asan: $(TESTS_asan:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/simulator
