@@ -34,6 +34,7 @@ CORE_UNITS := $(filter-out jni,$(UNITS))
 TESTS := $(sort $(basename $(notdir $(wildcard tests/c/test_*.c))))
 TESTS_native := $(TESTS)
 TESTS_asan := $(TESTS)
+TESTS_coverage := $(TESTS)
 # Without the one that takes the allocator away from the sanitizer, has one thread, and would run for ten minutes.
 TESTS_tsan := $(filter-out test_alloc,$(TESTS))
 FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
@@ -41,7 +42,7 @@ SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
-SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/faults/run tests/demo/run
+SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/faults/run tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
 # Of the simulator.
@@ -62,6 +63,7 @@ ROWS ?= .
 
 CC := gcc
 AR := ar
+GCOV := gcov
 CLANG := clang
 CLANG_FORMAT := clang-format
 CLANG_TIDY := clang-tidy
@@ -105,19 +107,23 @@ HARDENING_LD := -Wl,-z,relro,-z,now,-z,noexecstack
 
 # Each variant is a folder build/<variant> with objects, libcore.a and test programs. `native` is what ships, and what
 # test-c tests.
-VARIANTS := native asan tsan
+VARIANTS := native asan tsan coverage
 CFLAGS_native := -O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(HARDENING)
 LDFLAGS_native := $(HARDENING_LD)
 CFLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS_asan := -fsanitize=address,undefined
 CFLAGS_tsan := -O1 -fno-omit-frame-pointer -fsanitize=thread
 LDFLAGS_tsan := -fsanitize=thread
+CFLAGS_coverage := -O0 -fprofile-arcs -ftest-coverage -fprofile-update=atomic
+LDFLAGS_coverage := -fprofile-arcs
 # With the sanitizers' instrumentation in it gcc warns of what is not there.
 WARNINGS_native := $(WARNINGS_GCC)
 WARNINGS_asan := $(filter-out -Wnull-dereference -Wstack-usage=% -Wformat-overflow=% -Wformat-truncation=%,$(WARNINGS_GCC))
 WARNINGS_tsan := $(WARNINGS_asan)
+WARNINGS_coverage := $(WARNINGS_asan)
 
 RUN_native :=
+RUN_coverage :=
 RUN_asan := env ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
     UBSAN_OPTIONS=print_stacktrace=1
 RUN_tsan := env TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 $(NO_ASLR)
@@ -134,7 +140,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate faults asan tsan fuzz check-library test-java test-server test-openfire demo \
+.PHONY: all help native plugin test test-c simulate faults coverage asan tsan fuzz check-library test-java test-server test-openfire demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -154,7 +160,7 @@ plugin: $(PLUGIN)
 ## test: everything below but fmt, cheap things first; goes on after a failure and counts
 test:
 	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
-	    lint test-c simulate faults asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
+	    lint test-c simulate faults coverage asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
 
 ## test-c: unit tests of the core, as it ships
 test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
@@ -168,6 +174,13 @@ simulate: $(BUILD)/native/simulator
 faults: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/simulator
 	@COMPILE='$(CC)' COMPILE_FLAGS='$(COMMON) -O1' LINK='$(CC)' LINK_FLAGS='$(LIBS) -lcmocka -pthread' UNITS='$(CORE_UNITS)' \
 	    UNIT_TESTS='$(filter-out test_alloc test_threads test_transcripts,$(TESTS))' tests/faults/run $(WORD)
+
+## coverage: lines of the core that its tests and the simulator reach, those that they do not, and a floor
+coverage: $(TESTS_coverage:%=$(BUILD)/coverage/tests/%) $(BUILD)/coverage/simulator
+	$(Q)rm -f $(BUILD)/coverage/*.gcda
+	$(call run-tests,coverage)
+	@$(BUILD)/coverage/simulator 300000 1
+	@GCOV='$(GCOV)' tests/coverage $(BUILD)/coverage 97 $(CORE_UNITS)
 
 ## asan: tests and a short simulation under AddressSanitizer and UndefinedBehaviorSanitizer
 asan: $(TESTS_asan:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/simulator
