@@ -96,11 +96,17 @@ public final class HttpAdapter implements Adapter {
     private void end(HttpConnection each) {
         // Openfire may have ended a session already that can not be resumed; that of 4.2.0 is over with its stream.
         sessions.closing(each.watched());
-        boolean ghost = each.wasEndedAsIdle() && each.session.isDetached();
+        boolean ghost = each.session.isDetached() && isEndedAsIdle(each);
         sessions.ended(each.watched(), !ghost);
         if (ghost) {
             terminate(each.session);
         }
+    }
+
+    /** Whether Openfire itself has closed it for its silence, by what it is told to do now. */
+    private boolean isEndedAsIdle(HttpConnection each) {
+        int own = ownOf(each.kind(), each.session);
+        return each.kind() == Transport.Kind.WEBSOCKET && own > 0 && each.wasSilentFor(own);
     }
 
     /** Openfire would keep it for the whole time in which it could be resumed, and its client is not let back in. */

@@ -65,9 +65,9 @@ final class HttpConnection implements Transport {
         }
     }
 
-    /** Whether Openfire itself has closed it for its silence: one tick is in doubt. */
-    boolean wasEndedAsIdle() {
-        return ownS > 0 && watched().silentUs() >= (ownS - 1) * 1_000_000L;
+    /** Whether nothing was read for so long, to the tick. */
+    boolean wasSilentFor(int seconds) {
+        return watched().silentUs() >= (seconds - 1) * 1_000_000L;
     }
 
     @Override

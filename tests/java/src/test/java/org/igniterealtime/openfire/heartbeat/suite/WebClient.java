@@ -203,7 +203,8 @@ abstract class WebClient implements AutoCloseable {
         }
 
         @Override
-        void write(String xml) {
+        synchronized void write(String xml) {
+            // Two at once are refused.
             socket.sendText(xml, true).join();
         }
 
