@@ -30,6 +30,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -40,6 +41,9 @@ import java.util.stream.Stream;
 public final class OpenfireServer implements AutoCloseable {
     /** The name that our plugin is installed by. */
     public static final String PLUGIN = "heartbeat";
+
+    /** Where the log goes on with another event: a line that begins with the time. */
+    private static final Pattern EVENT = Pattern.compile("\n(?=[0-9:. -]+ [A-Z]+ )");
 
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final String TLS_PORT = "xmpp.socket.ssl.port";
@@ -496,9 +500,15 @@ public final class OpenfireServer implements AutoCloseable {
         }
     }
 
-    /** Lines of the log that show code of the plugin in a stack trace: something went wrong in it, or below it. */
+    /**
+     * Lines of the log that show code of the plugin in a stack trace: something went wrong in it, or below it. Not counted
+     * is a thread of Openfire that has to ask again for a connection to the database, as too many ask at once; if it got
+     * none at last, Openfire says so in other words.
+     */
     public List<String> faults() {
-        return log().lines()
+        return EVENT.splitAsStream(log())
+                .filter(event -> !event.contains("Unable to get a connection from the database pool (attempt "))
+                .flatMap(String::lines)
                 .filter(line -> line.startsWith("\tat org.igniterealtime.openfire.plugin.heartbeat."))
                 .distinct()
                 .toList();

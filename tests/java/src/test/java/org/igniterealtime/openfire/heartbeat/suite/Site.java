@@ -37,6 +37,9 @@ final class Site implements AutoCloseable {
      */
     private static final int ENTRANCES = 4;
 
+    /** How often a warm-up lets its clients come and go, until that is compiled: a hundred that end at once need it. */
+    private static final int ROUNDS = 40;
+
     private final Kind kind;
     private final OpenfireServer server;
     private final Semaphore entrance = new Semaphore(ENTRANCES);
@@ -79,10 +82,14 @@ final class Site implements AutoCloseable {
         server.users(users);
         server.contacts(users.subList(0, 1), users.subList(1, users.size()));
         try (RawClient contact = RawClient.login(server.door(), users.get(0), "x").available()) {
-            for (String user : users.subList(1, users.size())) {
-                RawClient client = RawClient.login(server.door(), user, "x").available();
-                client.reset();
-                contact.awaitPresence(client.jid(), "unavailable");
+            for (int i = 0; i < ROUNDS; i++) {
+                String resource = "x" + i;
+                List<RawClient> clients = users.stream()
+                        .skip(1)
+                        .map(user -> RawClient.login(server.door(), user, resource).available())
+                        .toList();
+                clients.forEach(RawClient::reset);
+                clients.forEach(client -> contact.awaitPresence(client.jid(), "unavailable"));
             }
         }
     }
