@@ -35,6 +35,8 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
     core->advanced_us = now_us;
     core->free_slot = HB_NO_SLOT;
+    core->held = HB_NO_SLOT;
+    core->wrapped = true;
     core->last_free = HB_NO_SLOT;
     *out = core;
     return HB_OK;

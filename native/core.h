@@ -75,7 +75,11 @@ struct hb_core {
     hb_policy policy;
     hb_page **pages;
     size_t page_count;
-    size_t cursor;      /* slot that the next call of an unfinished tick goes on with */
+    size_t cursor;   /* slot that the next call of an unfinished tick goes on with */
+    size_t first;    /* slot that this tick began with; it ends before it, when all others were looked at */
+    bool wrapped;    /* the last slot is behind the cursor */
+    uint32_t held;   /* the first that was due a ping which was one too many for a tick: the next tick begins with it */
+    uint32_t pinged; /* pings of this tick */
     uint32_t free_slot; /* the longest free slot, so that what comes late for one meets nobody; HB_NO_SLOT: none */
     uint32_t last_free; /* the one freed last */
     size_t jid_bytes;
@@ -123,6 +127,9 @@ void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
 
 /* Has the next tick look at a session. */
 void hb_slot_look(hb_core *core, uint32_t slot);
+
+/* Carries out a step that was made at this moment. */
+void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, hb_moment moment);
 
 /* One step of the state machine. If it ends in HB_FREE, the caller unlinks and releases the slot. */
 hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);

@@ -52,49 +52,109 @@ static void prefetch_sessions(const hb_page *page, size_t at, uint64_t due)
     }
 }
 
-/* Visits the due of one block of a page. Returns false if the buffer filled before its end. */
-static bool scan_block(hb_core *core, hb_page *page, uint32_t first, hb_action *out, size_t capacity, size_t *count)
+/* As many as the policy says, but let no round of all sessions take more than ten ticks. */
+static uint32_t most_pings(const hb_core *core)
 {
-    size_t at = hb_index_of(first);
+    size_t tenth = (core->page_count * HB_PAGE_CELLS - core->phases[HB_FREE] + 9) / 10;
+
+    return tenth > core->policy.pings_per_tick ? (uint32_t)tenth : core->policy.pings_per_tick;
+}
+
+/* One that is due. False: its ping is one too many, and it stays due. */
+static bool visit(hb_core *core, uint32_t slot, hb_action *out, size_t *count)
+{
+    const hb_session *session = &hb_page_of(core, slot)->session[hb_index_of(slot)];
+    hb_moment moment = hb_slot_moment(core, slot);
+    hb_step step = hb_session_step(*session, HB_EV_DUE, moment, &core->policy);
+
+    if (step.verb == HB_PING && core->pinged >= most_pings(core))
+        return false;
+    core->pinged += step.verb == HB_PING;
+    hb_slot_take(core, slot, step, moment);
+    if (step.verb != HB_NOTHING)
+        out[(*count)++] =
+            (hb_action){.token = hb_token_of(core, slot), .verb = (uint32_t)step.verb, .why = (uint32_t)step.why};
+    return true;
+}
+
+/* Visits the due slots of one block from the cursor up to `end`. Returns false if the buffer filled before that. */
+static bool scan_block(hb_core *core, size_t end, hb_action *out, size_t capacity, size_t *count)
+{
+    hb_page *page = hb_page_of(core, (uint32_t)core->cursor);
+    size_t first = core->cursor / HB_TIMERS_BLOCK * HB_TIMERS_BLOCK;
+    size_t at = first % HB_PAGE_CELLS;
     size_t block = at / HB_TIMERS_BLOCK;
     uint32_t next;
-    uint64_t due = hb_timers_due(page->due + at, page->follows[block], page->cells + at, core->clock.tick, &next);
+    uint64_t all = hb_timers_due(page->due + at, page->follows[block], page->cells + at, core->clock.tick, &next);
+    uint64_t due = all & UINT64_MAX << (core->cursor - first);
 
+    if (end - first < HB_TIMERS_BLOCK)
+        due &= (UINT64_C(1) << (end - first)) - 1;
     prefetch_sessions(page, at, due);
-    page->soonest[block] = next; /* what is decided now lowers it again */
+    page->soonest[block] = due == all ? next : 0; /* what is decided now lowers it again */
     for (; due; due &= due - 1) {
+        uint32_t slot = (uint32_t)first + (uint32_t)__builtin_ctzll(due);
+        core->cursor = slot;
         if (*count == capacity) {
             page->soonest[block] = 0;
             return false;
         }
-        uint32_t slot = first + (uint32_t)__builtin_ctzll(due);
-        hb_step step = hb_slot_apply(core, slot, HB_EV_DUE);
-        if (step.verb != HB_NOTHING)
-            out[(*count)++] =
-                (hb_action){.token = hb_token_of(core, slot), .verb = (uint32_t)step.verb, .why = (uint32_t)step.why};
+        if (!visit(core, slot, out, count)) {
+            page->soonest[block] = 0;
+            if (core->held == HB_NO_SLOT)
+                core->held = slot;
+        }
     }
     return true;
 }
 
-/* Visits the due of one page from the cursor on. Returns false if the buffer filled before its end. */
-static bool scan(hb_core *core, uint32_t page_at, hb_action *out, size_t capacity, size_t *count)
+/* Visits the due of one page from the cursor up to slot `end`. Returns false if the buffer filled before that. */
+static bool scan(hb_core *core, size_t end, hb_action *out, size_t capacity, size_t *count)
 {
-    hb_page *page = core->pages[page_at];
-    uint32_t now = core->clock.tick;
-    size_t from = core->cursor % HB_PAGE_CELLS / HB_TIMERS_BLOCK;
+    size_t page_at = core->cursor / HB_PAGE_CELLS;
+    size_t first = page_at * HB_PAGE_CELLS;
+    size_t last = end - first < HB_PAGE_CELLS ? end : first + HB_PAGE_CELLS;
+    const uint32_t *soonest = core->pages[page_at]->soonest;
+    size_t blocks = (last - first + HB_TIMERS_BLOCK - 1) / HB_TIMERS_BLOCK;
 
-    prefetch_pages(core, (size_t)page_at + 1);
-    size_t block = hb_timers_next(page->soonest, from, HB_PAGE_BLOCKS, now);
-    while (block < HB_PAGE_BLOCKS) {
-        uint32_t first = page_at * HB_PAGE_CELLS + (uint32_t)block * HB_TIMERS_BLOCK;
-        if (!scan_block(core, page, first, out, capacity, count)) {
-            core->cursor = first;
+    prefetch_pages(core, page_at + 1);
+    size_t block = hb_timers_next(soonest, (core->cursor - first) / HB_TIMERS_BLOCK, blocks, core->clock.tick);
+    while (block < blocks) {
+        size_t begin = first + block * HB_TIMERS_BLOCK;
+        core->cursor = core->cursor > begin ? core->cursor : begin;
+        if (!scan_block(core, begin + HB_TIMERS_BLOCK < last ? begin + HB_TIMERS_BLOCK : last, out, capacity, count))
             return false;
-        }
-        block = hb_timers_next(page->soonest, block + 1, HB_PAGE_BLOCKS, now);
+        block = hb_timers_next(soonest, block + 1, blocks, core->clock.tick);
     }
-    core->cursor = (size_t)(page_at + 1) * HB_PAGE_CELLS;
+    core->cursor = last;
     return true;
+}
+
+/* Up to which slot this round has still to look from the cursor on; 0: it is at its end. */
+static size_t rest_of(hb_core *core)
+{
+    size_t all = core->page_count * HB_PAGE_CELLS;
+
+    if (!core->wrapped && core->cursor >= all) {
+        core->wrapped = true;
+        core->cursor = 0;
+    }
+    size_t end = core->wrapped ? core->first : all;
+    return core->cursor < end ? end : 0;
+}
+
+/*
+ * Everybody is to be looked at, beginning with who waits for a ping, or with whom the caller stopped at: so nobody is
+ * pinged twice while somebody waits to be pinged once.
+ */
+static void begin_round(hb_core *core)
+{
+    size_t unfinished = rest_of(core) ? core->cursor : 0;
+
+    core->first = core->held != HB_NO_SLOT ? core->held : unfinished;
+    core->cursor = core->first;
+    core->wrapped = false;
+    core->held = HB_NO_SLOT;
 }
 
 int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *out, size_t capacity, size_t *count,
@@ -102,6 +162,7 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
 {
     bool more = false;
     size_t written = 0;
+    size_t end;
 
     if (!out || !capacity)
         return HB_EINVAL;
@@ -112,11 +173,13 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
         hb_users_set_back(&core->users, wall_ms, set_back);
     core->advanced_us = now_us;
     core->doubted_us = 0;
-    if (core->clock.tick != before || core->cursor >= core->page_count * HB_PAGE_CELLS)
-        core->cursor = 0;
+    if (core->clock.tick != before)
+        core->pinged = 0;
+    if (core->clock.tick != before || !rest_of(core))
+        begin_round(core);
     *tick = core->clock.tick;
-    while (!core->stopped && !more && core->cursor < core->page_count * HB_PAGE_CELLS) {
-        more = !scan(core, (uint32_t)(core->cursor / HB_PAGE_CELLS), out, capacity, &written);
+    while (!core->stopped && !more && (end = rest_of(core)) > 0) {
+        more = !scan(core, end, out, capacity, &written);
         /* Let waiting events in between pages. */
         pthread_mutex_unlock(&core->lock);
         pthread_mutex_lock(&core->lock);

@@ -14,6 +14,8 @@
 
 #define IDLE_MAX (30u * DAY)
 #define RETRIES_MAX 10
+#define PINGS_PER_TICK_MAX 1000000
+#define PINGS_PER_TICK_DEFAULT 1000u
 #define FOUND_MAX 60 /* bytes of an offending value that an error shows */
 
 /* What a session is given to answer when the server itself has no idle limit to derive it from. */
@@ -23,7 +25,10 @@ void hb_policy_derive(int64_t idle_ms, bool ping, hb_policy *out)
 {
     int64_t seconds = idle_ms / 1000;
     uint32_t limit = seconds > (int64_t)IDLE_MAX ? IDLE_MAX : (uint32_t)(seconds > 0 ? seconds : 0);
-    hb_policy policy = {.ping = ping, .on_dead = HB_ON_DEAD_AUTO, .ack_timeout = ACK_TIMEOUT_DEFAULT};
+    hb_policy policy = {.ping = ping,
+                        .on_dead = HB_ON_DEAD_AUTO,
+                        .ack_timeout = ACK_TIMEOUT_DEFAULT,
+                        .pings_per_tick = PINGS_PER_TICK_DEFAULT};
 
     if (idle_ms > 0) {
         policy.idle = limit >= 2 ? limit / 2 : 1;
@@ -257,13 +262,16 @@ static int take_duration(const source *src, const member *m, uint32_t min, uint3
     return refuse_value(src, m, expected);
 }
 
-static int take_retries(const source *src, const member *m, hb_policy *policy)
+static int take_number(const source *src, const member *m, uint32_t min, uint32_t max, uint32_t *out)
 {
     json_int_t value = json_integer_value(m->value);
+    char expected[64];
 
-    if (!json_is_integer(m->value) || value < 0 || value > RETRIES_MAX)
-        return refuse_value(src, m, "a whole number from 0 to 10");
-    policy->retries = (uint32_t)value;
+    if (!json_is_integer(m->value) || value < (json_int_t)min || value > (json_int_t)max) {
+        snprintf(expected, sizeof expected, "a whole number from %u to %u", min, max);
+        return refuse_value(src, m, expected);
+    }
+    *out = (uint32_t)value;
     return HB_OK;
 }
 
@@ -291,7 +299,9 @@ static int take_member(const source *src, const member *m, hb_policy *policy)
     if (strcmp(m->key, "spread") == 0)
         return take_duration(src, m, 0, IDLE_MAX, false, &policy->spread);
     if (strcmp(m->key, "retries") == 0)
-        return take_retries(src, m, policy);
+        return take_number(src, m, 0, RETRIES_MAX, &policy->retries);
+    if (strcmp(m->key, "pings_per_tick") == 0)
+        return take_number(src, m, 1, PINGS_PER_TICK_MAX, &policy->pings_per_tick);
     if (strcmp(m->key, "on_dead") == 0)
         return take_on_dead(src, m, policy);
     if (strcmp(m->key, "ping") == 0) {
@@ -300,8 +310,9 @@ static int take_member(const source *src, const member *m, hb_policy *policy)
         policy->ping = json_is_true(m->value);
         return HB_OK;
     }
-    return refuse(src, m->key_at, m->key,
-                  "unknown key; known are idle, ping, ack_timeout, retries, spread, on_dead and login_within");
+    return refuse(
+        src, m->key_at, m->key,
+        "unknown key; known are idle, ping, ack_timeout, retries, spread, on_dead, login_within and pings_per_tick");
 }
 
 static int take_object(const source *src, json_t *root, hb_policy *policy)

@@ -16,11 +16,12 @@ typedef enum hb_on_dead {
 } hb_on_dead;
 
 typedef struct hb_policy {
-    uint32_t idle;         /* silence after which a session is pinged; 0: never */
-    uint32_t ack_timeout;  /* time that a ping has to be answered */
-    uint32_t retries;      /* further pings before the session is dead */
-    uint32_t spread;       /* pings come up to this much earlier, so that not all come at once; less than idle */
-    uint32_t login_within; /* time that a connection has to log in; 0: any */
+    uint32_t idle;           /* silence after which a session is pinged; 0: never */
+    uint32_t ack_timeout;    /* time that a ping has to be answered */
+    uint32_t retries;        /* further pings before the session is dead */
+    uint32_t spread;         /* pings come up to this much earlier, so that not all come at once; less than idle */
+    uint32_t login_within;   /* time that a connection has to log in; 0: any */
+    uint32_t pings_per_tick; /* at most so many in a second, or a tenth of the open sessions if that is more */
     hb_on_dead on_dead;
     bool ping; /* false: no pings, but the same time until the session is dead */
 } hb_policy;

@@ -84,14 +84,19 @@ hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
                        .jitter = jitter_of(core, hb_token_of(core, slot))};
 }
 
+void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, hb_moment moment)
+{
+    hb_slot_set(core, slot, step.next, step.due);
+    if (step.next.phase == HB_ALIVE && step.due != HB_NEVER && step.due >= moment.read)
+        set_due_after_read(hb_page_of(core, slot), hb_index_of(slot), step.due - moment.read, step.due);
+}
+
 hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment)
 {
     hb_session session = hb_page_of(core, slot)->session[hb_index_of(slot)];
     hb_step step = hb_session_step(session, event, moment, &core->policy);
 
-    hb_slot_set(core, slot, step.next, step.due);
-    if (step.next.phase == HB_ALIVE && step.due != HB_NEVER && step.due >= moment.read)
-        set_due_after_read(hb_page_of(core, slot), hb_index_of(slot), step.due - moment.read, step.due);
+    hb_slot_take(core, slot, step, moment);
     return step;
 }
 

@@ -60,10 +60,11 @@ static json_t *duration_json(uint32_t seconds)
 
 static json_t *policy_json(const hb_policy *policy)
 {
-    return json_pack("{s:o, s:b, s:o, s:i, s:o, s:s, s:o}", "idle", duration_json(policy->idle), "ping",
+    return json_pack("{s:o, s:b, s:o, s:i, s:o, s:s, s:o, s:I}", "idle", duration_json(policy->idle), "ping",
                      (int)policy->ping, "ack_timeout", duration_json(policy->ack_timeout), "retries",
                      (int)policy->retries, "spread", policy->spread ? duration_json(policy->spread) : json_string("0s"),
-                     "on_dead", hb_on_dead_name(policy->on_dead), "login_within", duration_json(policy->login_within));
+                     "on_dead", hb_on_dead_name(policy->on_dead), "login_within", duration_json(policy->login_within),
+                     "pings_per_tick", (json_int_t)policy->pings_per_tick);
 }
 
 static json_t *phases_json(const hb_core *core)

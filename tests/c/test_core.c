@@ -298,6 +298,7 @@ static void test_small_buffers(void **state)
     static hb_token tokens[COUNT];
     static hb_action out[COUNT + 1];
     static uint8_t known[2 * HB_PAGE_CELLS];
+    rig_policy(r, "{\"pings_per_tick\": 10000}", 20000, true);
     for (size_t i = 0; i < COUNT; i++) {
         char jid[64];
         text_print(jid, sizeof jid, "user%zu@example.org/x", i);

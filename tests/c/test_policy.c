@@ -9,8 +9,12 @@
 #define HOUR 3600u
 #define DAY 86400u
 
-static const hb_policy defaults = {
-    .idle = 180, .ack_timeout = 180, .login_within = 360, .on_dead = HB_ON_DEAD_AUTO, .ping = true};
+static const hb_policy defaults = {.idle = 180,
+                                   .ack_timeout = 180,
+                                   .login_within = 360,
+                                   .on_dead = HB_ON_DEAD_AUTO,
+                                   .pings_per_tick = 1000,
+                                   .ping = true};
 
 static hb_policy parse(const char *json)
 {
@@ -124,8 +128,10 @@ static void test_absent_keys(void **state)
 static void test_every_key(void **state)
 {
     (void)state;
-    hb_policy policy = parse("{\"idle\": \"2m\", \"ping\": false, \"ack_timeout\": \"45s\", \"retries\": 2,"
-                             " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\"}");
+    hb_policy policy =
+        parse("{\"idle\": \"2m\", \"ping\": false, \"ack_timeout\": \"45s\", \"retries\": 2,"
+              " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\", \"pings_per_tick\": 7}");
+    assert_int_equal(policy.pings_per_tick, 7);
     assert_int_equal(policy.idle, 120);
     assert_false(policy.ping);
     assert_int_equal(policy.ack_timeout, 45);
@@ -170,6 +176,11 @@ static void test_limits(void **state)
     refused("{\"login_within\": \"0s\"}", 1, 18, "login_within", "\"0s\"");
     refused("{\"login_within\": \"25h\"}", 1, 18, "login_within", "\"25h\"");
     refused("{\"retries\": 11}", 1, 13, "retries", "11");
+    assert_int_equal(parse("{\"pings_per_tick\": 1}").pings_per_tick, 1);
+    assert_int_equal(parse("{\"pings_per_tick\": 1000000}").pings_per_tick, 1000000);
+    refused("{\"pings_per_tick\": 0}", 1, 20, "pings_per_tick", "0");
+    refused("{\"pings_per_tick\": 1000001}", 1, 20, "pings_per_tick", "1000001");
+    refused("{\"pings_per_tick\": \"9\"}", 1, 20, "pings_per_tick", "from 1 to 1000000");
     refused("{\"retries\": -1}", 1, 13, "retries", "-1");
     refused("{\"spread\": \"180s\"}", 1, 12, "spread", "\"180s\"");
     refused("{\"spread\": \"off\"}", 1, 12, "spread", "\"off\"");

@@ -65,6 +65,7 @@ static void do_policy(world *w, const event *e)
     for (uint32_t i = 0; i < w->live_count; i++) {
         session *s = &w->sessions[w->live[i]];
         s->excused = s->pending == HB_DISCONNECT || s->pending == HB_PING;
+        s->waits = 0;
     }
     w->done = true;
     say(w, "", "policy %s", json);
@@ -237,6 +238,7 @@ static void do_pong(world *w, session *s, const event *e)
         s->answered = e->value;
         s->excused |= s->pending == HB_PING;
         if (s->pending != HB_DISCONNECT) {
+            s->waits = 0;
             s->pings = 0; /* told late perhaps, after the next ping: an answer all the same */
         }
     }

@@ -315,6 +315,7 @@ static event any_policy(fleet *f)
     p.spread = p.idle && chance(f, 50) ? (uint32_t)below(f, p.idle) : 0;
     p.login = chance(f, 10) ? 0 : 1 + (uint32_t)below(f, 30);
     p.on_dead = (uint32_t)below(f, 3);
+    p.pings_per_tick = chance(f, 50) ? 1000 : 1 + (uint32_t)below(f, 6);
     return (event){.kind = SIM_POLICY, .policy = p};
 }
 

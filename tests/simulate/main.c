@@ -16,27 +16,39 @@ static int64_t origin_of(uint64_t seed)
     return (seed % 2 ? INT64_C(1000) : INT64_C(9000000)) * 1000000;
 }
 
-static void write_transcript(const tape *t, uint64_t seed, FILE *out)
+#define TRANSCRIPT_SESSIONS 128 /* of tests/c/test_transcripts.c */
+
+static void write_transcript(const tape *t, uint64_t seed, uint64_t as, FILE *out)
 {
     const char *rule = "nothing";
     const char *what = "it does not happen again";
-    fprintf(out, "# Seed %" PRIu64 ". The answers are the core's; the last of them, or the lack of one, is wrong.\n\n",
+    size_t opened = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        opened += t->events[i].kind == SIM_OPEN;
+    }
+    fprintf(out, "# Seed %" PRIu64 ". The answers are the core's; the last of them, or the lack of one, is wrong.\n",
             seed);
-    (void)tape_play(t, origin_of(seed), seed, out, &rule, &what);
+    if (as) {
+        fprintf(out, "# no transcript: it takes action buffers that are too small for what is due\n");
+    } else if (opened > TRANSCRIPT_SESSIONS) {
+        fprintf(out, "# no transcript: it takes %zu sessions\n", opened);
+    }
+    fputc('\n', out);
+    (void)tape_play(t, origin_of(seed), as, out, &rule, &what);
     fprintf(out, "# %s is broken: %s\n", rule, what);
 }
 
 static int report(tape *t, uint64_t seed, const char *file)
 {
-    tape_shrink(t, origin_of(seed), seed);
-    write_transcript(t, seed, stdout);
+    uint64_t as = tape_shrink(t, origin_of(seed), seed);
+    write_transcript(t, seed, as, stdout);
     if (file) {
         FILE *out = fopen(file, "w");
         if (!out) {
             perror(file);
             return 1;
         }
-        write_transcript(t, seed, out);
+        write_transcript(t, seed, as, out);
         fclose(out);
     }
     return 1;
@@ -66,6 +78,7 @@ int main(int argc, char **argv)
     }
     uint64_t wanted = strtoull(argv[1], NULL, 10);
     uint64_t seed = strtoull(argv[2], NULL, 10);
+    seed = seed ? seed : 1;
     uint64_t first = seed;
     uint64_t done = 0;
     struct timespec begin;

@@ -2,12 +2,9 @@
  */
 #include "simulate.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define WALL_NOISE_MS 250      /* by which the clocks may differ before it is a jump */
-#define SEEN_TOLERANCE_MS 1500 /* a tick, and the noise of both clocks */
-#define LATE_US 100000         /* by which a tick may be late without being a stall */
+#define LATE_US 100000 /* by which a tick may be late without being a stall */
 #define DOUBT_AFTER_US 5000000
 #define DOUBT_US 1000000
 
@@ -24,11 +21,6 @@ _Noreturn void world_break(world *w, const char *rule, const char *what, int lin
 }
 
 static uint32_t max_of(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t later_of(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -86,42 +78,9 @@ void model_read(world *w, session *s, uint32_t stamp, int64_t us)
     __atomic_store_n(rig_cell(&w->rig, s->token), stamp, __ATOMIC_RELAXED);
     s->read = stamp;
     s->read_us = us;
+    s->waits = 0;
     s->spoke = s->pending != HB_NOTHING;
     w->done = true;
-}
-
-/* When a tick began; those before the first are as long as they should be. */
-static int64_t begin_of(const world *w, uint32_t tick)
-{
-    if (tick < w->first_tick) {
-        return w->tick_us[0] - seconds(w->first_tick - tick);
-    }
-    return w->tick_us[tick - w->first_tick];
-}
-
-uint32_t model_tick_of(const world *w, int64_t us)
-{
-    uint32_t tick = w->rig.tick;
-    while (tick > 0 && begin_of(w, tick) > us) {
-        tick--;
-    }
-    return tick;
-}
-
-/* When a byte of this tick was read, by the wall clock of now. */
-static int64_t wall_of(const world *w, uint32_t tick)
-{
-    return w->wall_told_ms - (w->told_us - begin_of(w, tick)) / 1000;
-}
-
-void model_keep_seen(world *w, const session *s)
-{
-    if (s->bound && s->user >= 0) {
-        int64_t seen = wall_of(w, s->read);
-        user *u = &w->users[s->user];
-        u->stored_ms = later_of(u->stored_ms, seen);
-        u->other_ms = later_of(u->other_ms, seen);
-    }
 }
 
 /* Why its last activity will say that it ended. HB_WHY_SPOKE: what was called off, or not yet, may be told. */
@@ -151,6 +110,34 @@ static uint32_t patience(const policy *p)
 static bool ours(const session *s, const policy *p)
 {
     return p->idle && (!s->own || patience(p) < s->own);
+}
+
+/* Pings are limited per tick, but for a tenth of the sessions. */
+static uint32_t most_pings(const world *w)
+{
+    return max_of(w->policy.pings_per_tick, (w->live_count + 9) / 10);
+}
+
+static void take_turn(world *w, session *s)
+{
+    must(w, "dead-goes", ++w->pings <= most_pings(w));
+    s->asked_before = s->asked;
+    s->asked = w->rig.tick;
+    s->waits = 0;
+}
+
+/*
+ * A ping that is due and was not decided: there was none left for it in this tick, and nobody is pinged twice while
+ * another waits to be pinged once.
+ */
+static void check_waiting(world *w, session *s)
+{
+    must(w, "dead-goes", w->pings == most_pings(w));
+    for (uint32_t i = 0; s->waits && i < w->live_count; i++) {
+        const session *t = &w->sessions[w->live[i]];
+        must(w, "dead-goes", t->asked < w->rig.tick || t->asked_before < s->waits);
+    }
+    s->waits = s->waits ? s->waits : w->rig.tick;
 }
 
 /* Actions: was it right to decide this now? */
@@ -203,6 +190,7 @@ static void check_action(world *w, session *s, const hb_action *action, bool rep
     switch (action->verb) {
     case HB_PING:
         check_ping(w, s, (hb_reason)action->why, repeated);
+        take_turn(w, s);
         break;
     case HB_DISCONNECT:
         check_disconnect(w, s, (hb_reason)action->why, repeated);
@@ -275,7 +263,12 @@ static void check_overdue(world *w, session *s)
         return;
     }
     call_off(w, s);
-    if (s->pending != HB_NOTHING) {
+    uint32_t waits = s->waits;
+    s->waits = 0;
+    if (s->pending == HB_PING && now > s->pending_since + REPEAT_TICKS) {
+        s->waits = waits;
+        check_waiting(w, s);
+    } else if (s->pending != HB_NOTHING) {
         must(w, "dead-goes", now <= s->pending_since + REPEAT_TICKS);
     } else if (!s->bound) {
         must(w, "dead-goes", !p->login || now < max_of(s->opened + p->login + 1, changed));
@@ -284,12 +277,19 @@ static void check_overdue(world *w, session *s)
         uint32_t limit = !p->ping   ? s->read + patience(p) + 1
                          : alive(s) ? s->read + p->idle
                                     : s->last_ping + p->ack + last + s->ping_late;
-        must(w, "dead-goes", now < max_of(limit, changed));
+        bool last_one = !p->ping || (!alive(s) && last);
+        if (!last_one && now >= max_of(limit, changed)) {
+            s->waits = waits;
+            check_waiting(w, s);
+        } else {
+            must(w, "dead-goes", now < max_of(limit, changed));
+        }
     }
 }
 
 void model_before_tick(world *w)
 {
+    w->pings = 0;
     for (uint32_t i = 0; i < w->live_count; i++) {
         session *s = &w->sessions[w->live[i]];
         if (!ours(s, &w->policy) || !w->policy.ping) {
@@ -342,7 +342,7 @@ static void begun_ping(world *w, session *s, const hb_order *order)
         s->pings = alive(s) ? 1 : s->pings + 1;
         s->last_ping = w->rig.tick;
         s->ping_us = w->rig.now_us;
-        s->ping_late = w->rig.now_us - begin_of(w, w->rig.tick) > 1000000;
+        s->ping_late = w->rig.now_us - model_begin_of(w, w->rig.tick) > 1000000;
         s->sent++;
         text_print(s->ids[s->sent % SIM_IDS], sizeof s->ids[0], "%.*s", (int)order->length, order->text);
     }
@@ -400,80 +400,4 @@ int model_in_charge(world *w)
         w->doubted_us = now_us;
     }
     return now_us - w->doubted_us < DOUBT_US ? HB_ASK_AGAIN : 0;
-}
-
-/* Last activity. */
-
-/*
- * Times that would lie in the future are taken back with the wall clock. Of one within the noise of the two clocks from
- * where the clock was set to, nobody can say which side it is on: both are right from then on.
- */
-static void set_back(world *w, int64_t by_ms)
-{
-    for (int i = 0; i < SIM_USERS; i++) {
-        user *u = &w->users[i];
-        bool edge = llabs(u->stored_ms - w->wall_told_ms) <= SEEN_TOLERANCE_MS;
-        bool split = u->other_ms != u->stored_ms;
-        int64_t stored = u->stored_ms;
-        u->stored_ms -= stored > w->wall_told_ms ? by_ms : 0;
-        if (edge && !split) {
-            u->other_ms = stored > w->wall_told_ms ? stored : stored - by_ms;
-        } else {
-            u->other_ms -= u->other_ms > w->wall_told_ms ? by_ms : 0;
-        }
-    }
-}
-
-/* The wall clock that advance is told. */
-void model_wall(world *w, int64_t wall_ms)
-{
-    int64_t base = wall_ms - w->rig.now_us / 1000;
-    int64_t before = w->wall_told_ms;
-    w->wall_told_ms = wall_ms;
-    w->told_us = w->rig.now_us;
-    w->doubted_us = 0;
-    if (base - w->base_ms < -WALL_NOISE_MS) {
-        if (wall_ms < before) {
-            set_back(w, w->base_ms - base);
-        }
-        for (int i = 0; i < SIM_USERS; i++) {
-            w->users[i].told_ms = 0; /* it may go back now */
-        }
-    }
-    if (llabs(base - w->base_ms) > WALL_NOISE_MS) {
-        w->base_ms = base;
-    }
-}
-
-/* Was this told, where `expected` is true? Nothing is told to be later than the wall clock. */
-static bool near(const world *w, int64_t told, int64_t expected)
-{
-    int64_t right = expected < w->wall_told_ms ? expected : w->wall_told_ms;
-    return llabs(told - right) <= SEEN_TOLERANCE_MS;
-}
-
-void model_seen(world *w, uint32_t which, int code, const hb_activity *a)
-{
-    user *u = &w->users[which];
-    bool online = false;
-    int64_t live = 0;
-    must(w, "seen-is-true", code == (u->known ? 1 : 0));
-    if (!u->known) {
-        return;
-    }
-    for (uint32_t i = 0; i < w->live_count; i++) {
-        const session *s = &w->sessions[w->live[i]];
-        if (s->place != WATCHED && s->bound && s->user == (int)which) {
-            online = true;
-            live = later_of(live, wall_of(w, s->read));
-        }
-    }
-    must(w, "seen-is-true", a->online == online);
-    must(w, "seen-is-true", a->seen_ms <= w->wall_told_ms);
-    must(w, "seen-is-true", a->seen_ms >= u->told_ms);
-    must(w, "seen-is-true",
-         near(w, a->seen_ms, later_of(live, u->stored_ms)) || near(w, a->seen_ms, later_of(live, u->other_ms)));
-    must(w, "seen-is-true", a->why == u->why || u->why == HB_WHY_SPOKE);
-    must(w, "seen-is-true", a->length == strlen(u->status) && memcmp(a->status, u->status, a->length) == 0);
-    u->told_ms = u->stored_ms = u->other_ms = a->seen_ms;
 }

@@ -60,11 +60,14 @@ static void begin_at_once(tape *t, int64_t origin_us, uint64_t seed, int line)
     }
 }
 
-void tape_shrink(tape *t, int64_t origin_us, uint64_t seed)
+uint64_t tape_shrink(tape *t, int64_t origin_us, uint64_t seed)
 {
     const char *rule = NULL;
     const char *what = NULL;
     int line = tape_play(t, origin_us, seed, NULL, &rule, &what);
+    if (tape_play(t, origin_us, 0, NULL, &rule, &what) == line) {
+        seed = 0;
+    }
     size_t part = t->count / 2;
     while (line && part > 0) {
         bool shorter = false;
@@ -76,4 +79,5 @@ void tape_shrink(tape *t, int64_t origin_us, uint64_t seed)
         part = part > 1 || !shorter ? part / 2 : part;
     }
     begin_at_once(t, origin_us, seed, line);
+    return seed;
 }

@@ -5,6 +5,7 @@
  * world.c   the core and the model, and the time of both
  * events.c  carries one event out on both
  * model.c   the rules of docs/design.md, in terms of what happened and never of how the core keeps it
+ * times.c   the same of clocks and of last activity
  * shrink.c  throws events away for as long as the same rule is broken, and prints the rest as a transcript
  *
  * Time     Milliseconds since the origin, as transcripts have them; ticks come on whole seconds.
@@ -51,6 +52,7 @@ typedef struct policy {
     uint32_t spread;
     uint32_t login;
     uint32_t on_dead; /* 0 auto, 1 close, 2 cut */
+    uint32_t pings_per_tick;
     bool ping;
 } policy;
 
@@ -88,6 +90,9 @@ typedef struct session {
     uint32_t last_ping;
     int64_t ping_us;
     bool ping_late; /* it was sent when the next tick was overdue */
+    uint32_t asked; /* tick of the last ping that was decided */
+    uint32_t asked_before;
+    uint32_t waits; /* tick since when a ping is due that was one too many for a tick; 0: it does not wait */
     uint32_t sent;
     char ids[SIM_IDS][128]; /* of ping n at n % SIM_IDS */
     uint32_t answered;      /* number of the last ping that was */
@@ -118,7 +123,7 @@ typedef struct user {
 
 typedef struct world {
     rig rig;
-    dice dice; /* sizes of the action buffer, which no transcript shows */
+    dice dice; /* sizes of the action buffer, which no transcript shows; state 0: always large enough */
     policy policy;
     uint32_t configured_at;
     session sessions[SIM_OPENED]; /* by number */
@@ -135,6 +140,7 @@ typedef struct world {
     int64_t stalled_until;
     hb_action actions[SIM_ACTIONS]; /* decided since somebody emptied this */
     size_t action_count;
+    uint32_t pings;  /* decided in this tick */
     hb_verb ordered; /* by the last begin */
     bool done;       /* the last event was one, and not skipped as senseless */
     FILE *out;       /* a transcript is written here, or NULL */
@@ -144,7 +150,7 @@ typedef struct world {
     int line;
 } world;
 
-/* world.c */
+/* world.c; seed 0: as transcripts are played */
 world *world_new(int64_t origin_us, uint64_t seed);
 void world_free(world *w);
 /* Ticks up to the event's time and carries it out. What makes no sense in the present state is skipped. */
@@ -166,16 +172,20 @@ session *model_twin(world *w, const session *s);
 void model_gone(world *w, session *s);
 void model_told(world *w, const session *s);
 void model_read(world *w, session *s, uint32_t stamp, int64_t us);
-uint32_t model_tick_of(const world *w, int64_t us);
 hb_reason model_end_of(const session *s);
-void model_keep_seen(world *w, const session *s);
-void model_wall(world *w, int64_t wall_ms);
 void model_before_tick(world *w);
 void model_decided(world *w, const hb_action *action);
 void model_after_tick(world *w);
 void model_begun(world *w, session *s, hb_verb verb, bool resumable, const hb_order *order);
-void model_seen(world *w, uint32_t which, int code, const hb_activity *a);
 int model_in_charge(world *w);
+
+/* times.c */
+/* When a tick began; those before the first are as long as they should be. */
+int64_t model_begin_of(const world *w, uint32_t tick);
+uint32_t model_tick_of(const world *w, int64_t us);
+void model_wall(world *w, int64_t wall_ms);
+void model_keep_seen(world *w, const session *s);
+void model_seen(world *w, uint32_t which, int code, const hb_activity *a);
 
 /* fleet.c: one story of `ticks` seconds. Every event that was carried out is kept on the tape. */
 typedef struct tape {
@@ -187,7 +197,8 @@ void fleet_run(world *w, uint64_t seed, uint32_t ticks, tape *out);
 
 /* shrink.c: the tape broke a rule; finds the few of its events that do, and writes them as a transcript. */
 int tape_play(const tape *t, int64_t origin_us, uint64_t seed, FILE *out, const char **rule, const char **what);
-void tape_shrink(tape *t, int64_t origin_us, uint64_t seed);
+/* Returns the seed that it breaks with: 0 if it can. */
+uint64_t tape_shrink(tape *t, int64_t origin_us, uint64_t seed);
 
 /* The rule's name, and a condition that must hold. */
 #define must(w, name, condition)                                                                                       \

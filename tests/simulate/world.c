@@ -8,10 +8,10 @@ world *world_new(int64_t origin_us, uint64_t seed)
 {
     world *w = calloc(1, sizeof *w);
     assert_non_null(w);
-    w->dice.state = seed * UINT64_C(0x9E3779B97F4A7C15) + 7;
+    w->dice.state = seed ? seed * UINT64_C(0x9E3779B97F4A7C15) | 1 : 0;
     rig_init(&w->rig, origin_us);
     rig_policy(&w->rig, NULL, 20000, true);
-    w->policy = (policy){.idle = 10, .ack = 10, .login = 20, .ping = true};
+    w->policy = (policy){.idle = 10, .ack = 10, .login = 20, .pings_per_tick = 1000, .ping = true};
     w->first_tick = w->rig.tick;
     w->configured_at = w->rig.tick;
     w->tick_us[0] = w->told_us = origin_us;
@@ -48,16 +48,26 @@ void policy_print(const policy *p, char *out, size_t size)
     }
     text_print(out, size,
                "{\"idle\": \"%s\", \"ack_timeout\": \"%us\", \"retries\": %u, \"spread\": \"%us\","
-               " \"login_within\": \"%s\", \"on_dead\": \"%s\", \"ping\": %s}",
-               idle, p->ack, p->retries, p->spread, login, on_dead[p->on_dead], p->ping ? "true" : "false");
+               " \"login_within\": \"%s\", \"on_dead\": \"%s\", \"pings_per_tick\": %u, \"ping\": %s}",
+               idle, p->ack, p->retries, p->spread, login, on_dead[p->on_dead], p->pings_per_tick,
+               p->ping ? "true" : "false");
 }
 
 /* Time. */
 
+static void put_actions(const world *w, const hb_action *out, size_t count)
+{
+    for (size_t i = 0; w->out && i < count; i++) {
+        const session *s = &w->sessions[w->by_slot[(uint32_t)out[i].token % HB_PAGE_CELLS]];
+        fprintf(w->out, "=> %lld %s s%u %s\n", (long long)rig_second(&w->rig), verb_name(out[i].verb), s->number,
+                reason_name(out[i].why));
+    }
+}
+
 static void tick(world *w)
 {
     hb_action out[SIM_LIVE + 1];
-    size_t capacity = 1 + dice_below(&w->dice, SIM_LIVE);
+    size_t capacity = w->dice.state ? 1 + dice_below(&w->dice, SIM_LIVE) : SIM_LIVE + 1;
     uint32_t before = w->rig.tick;
     int more;
     model_wall(w, rig_wall_ms(&w->rig));
@@ -70,12 +80,8 @@ static void tick(world *w)
             world_break(w, "none", "more ticks than are kept: a tape whose stalls were left out", 0);
         }
         w->tick_us[w->rig.tick - w->first_tick] = w->rig.now_us;
+        put_actions(w, out, count); /* all of them: the model may stop at the first */
         for (size_t i = 0; i < count; i++) {
-            const session *s = &w->sessions[w->by_slot[(uint32_t)out[i].token % HB_PAGE_CELLS]];
-            if (w->out) {
-                fprintf(w->out, "=> %lld %s s%u %s\n", (long long)rig_second(&w->rig), verb_name(out[i].verb),
-                        s->number, reason_name(out[i].why));
-            }
             model_decided(w, &out[i]);
             assert_true(w->action_count < SIM_ACTIONS);
             w->actions[w->action_count++] = out[i];
