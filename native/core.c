@@ -23,9 +23,12 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         memcpy(core->ping_key, options->ping_key, HB_PINGID_KEY);
     else if (code == HB_OK)
         code = hb_pingid_random(core->ping_key, HB_PINGID_KEY);
+    if (code == HB_OK)
+        code = hb_traces_init(&core->traces);
     if (code == HB_OK && pthread_mutex_init(&core->lock, NULL) != 0)
         code = HB_ENOMEM;
     if (code < 0) {
+        hb_traces_close(&core->traces);
         free(core);
         return code;
     }
@@ -53,6 +56,7 @@ void hb_core_free(hb_core *core)
     }
     free(core->pages);
     hb_users_close(&core->users);
+    hb_traces_close(&core->traces);
     pthread_mutex_destroy(&core->lock);
     free(core);
 }
@@ -118,8 +122,7 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
     return code;
 }
 
-/* The length of the node of a JID (RFC 7622 section 3.2), 0 if it has none. */
-static size_t node_length(const char *jid, size_t length)
+size_t hb_node_length(const char *jid, size_t length)
 {
     const char *slash = memchr(jid, '/', length);
     const char *at = memchr(jid, '@', slash ? (size_t)(slash - jid) : length);
@@ -132,7 +135,7 @@ static int bind_slot(hb_core *core, uint32_t slot, const char *jid, size_t lengt
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
     hb_user *user = NULL;
-    size_t node = node_length(jid, length);
+    size_t node = hb_node_length(jid, length);
 
     if (page->jid[i]) {
         bool same = page->jid[i]->length == length && memcmp(page->jid[i]->text, jid, length) == 0;

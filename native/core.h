@@ -15,6 +15,7 @@
 #include "policy.h"
 #include "session.h"
 #include "timers.h"
+#include "why.h"
 
 #define HB_DECISIONS 256 /* remembered */
 #define HB_DECISION_JID 160
@@ -93,6 +94,7 @@ struct hb_core {
     hb_counts counts;
     uint64_t decision_count;
     hb_decision decisions[HB_DECISIONS];
+    hb_traces traces;
 };
 
 static inline hb_page *hb_page_of(const hb_core *core, uint32_t slot)
@@ -154,6 +156,9 @@ uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
 /* Without an advance for so long, it is in doubt whether the core is in charge; and so much later it is not. */
 #define HB_DOUBT_US INT64_C(1000000)
 #define HB_IN_CHARGE_US INT64_C(5000000)
+
+/* The length of the node of a JID (RFC 7622 section 3.2), 0 if it has none. */
+size_t hb_node_length(const char *jid, size_t length);
 
 /* hb_core_last_activity, with the lock held. */
 int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity *out);

@@ -15,6 +15,12 @@ static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
     decision->jid_length = (uint16_t)length;
     if (jid)
         memcpy(decision->jid, jid->text, length);
+    hb_traces_add(&core->traces,
+                  (hb_trace){.token = hb_token_of(core, slot),
+                             .whom = hb_siphash(core->users.seed, jid ? jid->text : "", jid ? jid->length : 0),
+                             .tick = core->clock.tick,
+                             .verb = (uint8_t)verb,
+                             .why = (uint8_t)why});
 }
 
 /*

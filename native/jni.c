@@ -269,6 +269,21 @@ static jbyteArray lastActivity0(JNIEnv *env, jclass class, jlong handle, jbyteAr
     return bytes;
 }
 
+static jbyteArray why0(JNIEnv *env, jclass class, jlong handle, jbyteArray jid)
+{
+    char text[TEXT_MAX];
+    jsize text_length = copy_text(env, jid, text, sizeof text);
+    char *json = NULL;
+    size_t length = 0;
+
+    (void)class;
+    if (text_length < 0 || hb_core_why(core_of(handle), text, (size_t)text_length, &json, &length) <= 0)
+        return NULL;
+    jbyteArray bytes = bytes_of(env, json, length);
+    hb_string_free(json);
+    return bytes;
+}
+
 /* NOLINTBEGIN(performance-no-int-to-ptr) */
 /* JNINativeMethod wants char * and void *: through an integer, as C11 converts neither without a complaint. */
 #define METHOD(name, signature)                                                                                        \
@@ -297,6 +312,7 @@ static JNINativeMethod METHODS[] = {
     METHOD(stop0, "(J)V"),
     METHOD(status0, "(JZ)[B"),
     METHOD(lastActivity0, "(J[B)[B"),
+    METHOD(why0, "(J[B)[B"),
 };
 /* NOLINTEND(performance-no-int-to-ptr) */
 

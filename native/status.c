@@ -6,6 +6,8 @@
 
 #include "core.h"
 
+#define WHY_LIST 64 /* decisions that hb_core_why tells at most */
+
 const char *hb_strerror(int code)
 {
     switch (code) {
@@ -94,8 +96,8 @@ static json_t *counts_json(const hb_core *core)
 
 static json_t *summary_json(const hb_core *core)
 {
-    size_t bytes =
-        sizeof *core + core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
+    size_t bytes = sizeof *core + HB_TRACES * sizeof(hb_trace) +
+                   core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
 
     return json_pack("{s:s, s:I, s:b, s:o, s:o, s:I, s:o, s:I}", "version", hb_version(), "tick",
                      (json_int_t)core->clock.tick, "stopped", (int)core->stopped, "policy", policy_json(&core->policy),
@@ -219,6 +221,69 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
                   (int)activity.online, "why", hb_reason_name(activity.why), "meaning", hb_reason_text(activity.why));
     if (activity.length)
         document = with(document, "status", text_json(activity.status, activity.length));
+    int code = print(document, json, json_length);
+    return code < 0 ? code : 1;
+}
+
+static json_t *open_json(const hb_core *core, const char *jid, size_t length)
+{
+    const hb_user *user = hb_users_find(&core->users, jid, hb_node_length(jid, length));
+    uint32_t slot = user ? user->sessions : HB_NO_SLOT;
+    json_t *list = json_array();
+
+    while (list && slot != HB_NO_SLOT) {
+        const hb_page *page = hb_page_of(core, slot);
+        const hb_jid *its = page->jid[hb_index_of(slot)];
+        if (its && its->length == length && memcmp(its->text, jid, length) == 0) {
+            json_t *session = with(session_json(core, slot / HB_PAGE_CELLS, hb_index_of(slot)), "session",
+                                   json_integer((json_int_t)hb_token_of(core, slot)));
+            if (json_array_append_new(list, session) < 0) {
+                json_decref(list);
+                return NULL;
+            }
+        }
+        slot = page->next[hb_index_of(slot)];
+    }
+    return list;
+}
+
+static json_t *traces_json(const hb_trace *traces, size_t count, uint32_t now)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < count; i++) {
+        const hb_trace *t = &traces[i];
+        json_t *json = json_pack("{s:I, s:I, s:s, s:s, s:s}", "session", (json_int_t)t->token, "ago_s",
+                                 (json_int_t)(now - t->tick), "action", hb_verb_name((hb_verb)t->verb), "why",
+                                 hb_reason_name((hb_reason)t->why), "meaning", hb_reason_text((hb_reason)t->why));
+        if (json_array_append_new(list, json) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size_t *json_length)
+{
+    hb_trace traces[WHY_LIST];
+    bool cut = false;
+
+    if (!jid || length > HB_JID_MAX)
+        return HB_EINVAL;
+    uint64_t whom = hb_siphash(core->users.seed, jid, length);
+    pthread_mutex_lock(&core->lock);
+    size_t count = hb_traces_find(&core->traces, whom, traces, WHY_LIST, &cut);
+    json_t *open = open_json(core, jid, length);
+    uint32_t now = core->clock.tick;
+    pthread_mutex_unlock(&core->lock);
+    if (open && !count && !json_array_size(open)) {
+        json_decref(open);
+        return 0;
+    }
+    json_t *document =
+        with(with(json_pack("{s:o, s:b}", "jid", text_json(jid, length), "complete", (int)!cut), "open", open),
+             "decisions", traces_json(traces, count, now));
     int code = print(document, json, json_length);
     return code < 0 ? code : 1;
 }

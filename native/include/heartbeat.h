@@ -240,6 +240,13 @@ int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_act
 int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length);
 
 /*
+ * Why something was done, or was not: the open sessions with this full JID, and the last decisions about it, of
+ * sessions that are over too, as JSON (docs/status.md). The empty JID is that of all connections which did not log in.
+ * 1: found, 0: nothing is known.
+ */
+int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size_t *json_length);
+
+/*
  * The state as JSON (docs/status.md), with a list of all sessions and the last decisions if detail is set. *json is
  * NUL-terminated and freed with hb_string_free.
  */

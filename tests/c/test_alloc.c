@@ -215,6 +215,14 @@ static int act_last_activity(stage *s)
     return made_json(s, code, json, length);
 }
 
+static int act_why(stage *s)
+{
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_core_why(s->rig.core, "alice@example.org/phone", 23, &json, &length);
+    return made_json(s, code, json, length);
+}
+
 static const struct act {
     const char *name;
     int (*run)(stage *s);
@@ -231,6 +239,7 @@ static const struct act {
     {"status", act_status, HB_ENOMEM},
     {"status with detail", act_status_detail, HB_ENOMEM},
     {"last activity", act_last_activity, HB_ENOMEM},
+    {"why", act_why, HB_ENOMEM},
 };
 
 /* What the act leaves when nothing fails. */

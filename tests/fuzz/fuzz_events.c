@@ -160,6 +160,11 @@ static void tell(world *w, bool detail, const char *user, size_t length)
     static hb_activity activity;
     must(hb_core_status(w->core, detail, &json, &size) == HB_OK);
     check_json(json, size);
+    int asked = hb_core_why(w->core, user, length, &json, &size);
+    must(asked == 0 || asked == 1 || (asked == HB_EINVAL && length > HB_JID_MAX));
+    if (asked == 1) {
+        check_json(json, size);
+    }
     int known = hb_core_last_activity(w->core, user, length, &activity);
     must(known == 0 || known == 1);
     if (known) {

@@ -63,6 +63,12 @@ public final class HeartbeatPlugin implements Plugin {
         return heartbeat == null ? null : heartbeat.core().lastActivity(user);
     }
 
+    /** Why something was done to the sessions with this full JID, as JSON, or null when nothing is known or off. */
+    public String why(String fullJid) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.core().why(fullJid);
+    }
+
     /** Why the plugin stays off, or null if it does not. */
     public String refusal() {
         return refusal;

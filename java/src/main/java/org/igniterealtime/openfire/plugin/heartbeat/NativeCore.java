@@ -316,6 +316,18 @@ final class NativeCore implements AutoCloseable {
         return json == null ? null : new String(json, StandardCharsets.UTF_8);
     }
 
+    /** Why something was done to the sessions with a full JID, as JSON, or null when nothing is known. */
+    String why(String fullJid) {
+        byte[] json;
+        call.lock();
+        try {
+            json = handle == 0 ? null : why0(handle, utf8(fullJid));
+        } finally {
+            call.unlock();
+        }
+        return json == null ? null : new String(json, StandardCharsets.UTF_8);
+    }
+
     @Override
     public void close() {
         Lock all = gate.writeLock();
@@ -373,4 +385,6 @@ final class NativeCore implements AutoCloseable {
     private static native byte[] status0(long handle, boolean detail);
 
     private static native byte[] lastActivity0(long handle, byte[] user);
+
+    private static native byte[] why0(long handle, byte[] fullJid);
 }

@@ -23,6 +23,7 @@ class HeartbeatPluginTest {
         assertTrue(plugin.refusal().endsWith("libheartbeat.so is missing"), plugin.refusal());
         assertNull(plugin.status(true));
         assertNull(plugin.lastActivity("alice"));
+        assertNull(plugin.why("alice@example.org/phone"));
 
         plugin.destroyPlugin();
         assertNull(plugin.refusal());

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 
 /** What the plugin says at one moment: its sessions and its latest decisions, by the user they are about. */
@@ -57,6 +59,18 @@ record PluginView(Map<String, Session> sessions, List<Decision> decisions) {
                         activity.get("online").getAsBoolean(),
                         activity.get("why").getAsString(),
                         activity.has("status") ? activity.get("status").getAsString() : null))
+                .orElse(null);
+    }
+
+    /** Why it did what it did to a session: the reasons of the last two decisions; null: it knows nothing of it. */
+    static String why(OpenfireServer server, String jid) {
+        return server.why(jid)
+                .map(known -> known.getAsJsonArray("decisions"))
+                .map(all -> StreamSupport.stream(all.spliterator(), false)
+                        .skip(Math.max(0, all.size() - 2))
+                        .map(JsonElement::getAsJsonObject)
+                        .map(each -> each.get("why").getAsString())
+                        .collect(Collectors.joining(", ")))
                 .orElse(null);
     }
 

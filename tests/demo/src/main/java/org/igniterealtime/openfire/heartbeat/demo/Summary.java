@@ -52,6 +52,7 @@ final class Summary {
                 "alice", "round trip is measured", roundTrip != null && roundTrip > 0 && roundTrip < 1000,
                 roundTrip == null ? "no" : board.row("alice").roundTrip(), "not kept");
         stays("alice", here, alone);
+        why("alice", "its pings", "idle, idle");
     }
 
     private void bob() {
@@ -71,6 +72,7 @@ final class Summary {
         told("bob", here, here.endedAt(), alone, alone.endedAt());
         lastActivity("bob", here, alone);
         reason("bob", "no-answer");
+        why("bob", "its ping, and the end", "idle, no-answer");
     }
 
     private void carol() {
@@ -141,6 +143,11 @@ final class Summary {
         Activity activity = PluginView.activity(cast.server(), who);
         String why = activity == null ? "unknown" : activity.why();
         check(who, "it is known why the session ended", why.equals(expected), why, "not kept");
+    }
+
+    private void why(String who, String of, String expected) {
+        String why = PluginView.why(cast.server(), cast.client(who).jid());
+        check(who, "can be asked why: " + of, expected.equals(why), why == null ? "unknown" : why, "not kept");
     }
 
     /** The server is closed by now. fault: what its JVM found wrong with native code, or null. */

@@ -391,6 +391,12 @@ public final class OpenfireServer implements AutoCloseable {
         return known.isJsonNull() ? Optional.empty() : Optional.of(known.getAsJsonObject());
     }
 
+    /** Why something was done to the sessions with a full JID, if the plugin knows. */
+    public Optional<JsonObject> why(String jid) {
+        JsonElement known = JsonParser.parseString(command("why", jid));
+        return known.isJsonNull() ? Optional.empty() : Optional.of(known.getAsJsonObject());
+    }
+
     /** Why the plugin refused to work, "null" when it did not. */
     public String refusal() {
         return command("refusal");

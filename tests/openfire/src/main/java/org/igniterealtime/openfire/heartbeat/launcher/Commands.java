@@ -103,6 +103,8 @@ final class Commands {
                 return ask("status", new Class<?>[] {boolean.class}, Boolean.valueOf(arguments[0]));
             case "last-activity":
                 return ask("lastActivity", new Class<?>[] {String.class}, arguments[0]);
+            case "why":
+                return ask("why", new Class<?>[] {String.class}, arguments[0]);
             case "refusal":
                 return ask("refusal", new Class<?>[] {});
             case "close":

@@ -1,0 +1,221 @@
+/* Why something was done: the ring of decisions, and what is told of it. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "why.h"
+
+#define SECOND INT64_C(1000000)
+
+static json_t *ask(rig *r, const char *jid)
+{
+    char *text = NULL;
+    size_t length = 0;
+    assert_int_equal(hb_core_why(r->core, jid, strlen(jid), &text, &length), 1);
+    assert_int_equal(strlen(text), length);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    hb_string_free(text);
+    return json;
+}
+
+static json_t *decision(const json_t *json, size_t i)
+{
+    return json_array_get(json_object_get(json, "decisions"), i);
+}
+
+static void decided(const json_t *json, size_t i, hb_token token, int ago_s, const char *action, const char *why)
+{
+    const json_t *d = decision(json, i);
+    assert_non_null(d);
+    assert_true(json_integer_value(json_object_get(d, "session")) == (json_int_t)token);
+    assert_int_equal(json_integer_value(json_object_get(d, "ago_s")), ago_s);
+    assert_string_equal(json_string_value(json_object_get(d, "action")), action);
+    assert_string_equal(json_string_value(json_object_get(d, "why")), why);
+    assert_true(strlen(json_string_value(json_object_get(d, "meaning"))) > 10);
+}
+
+static size_t open_count(const json_t *json)
+{
+    return json_array_size(json_object_get(json, "open"));
+}
+
+/* One answers, one is dead, one speaks before the deed; and what is asked of one is not told of another. */
+static void test_dead_and_living(void **state)
+{
+    rig *r = *state;
+    rig_policy(r, "{\"idle\": \"10s\", \"ack_timeout\": \"5s\", \"retries\": 1}", 20000, true);
+    hb_token dead = rig_login(r, "dead@example.org/phone", true);
+    hb_token alive = rig_login(r, "alive@example.org/phone", true);
+    rig_due due;
+    rig_step(r, 10);
+    while (rig_take(r, &due)) {
+        rig_begin(r, due.action.token, HB_PING, 0, HB_PING);
+    }
+    rig_stall(r, 11);
+    rig_tick(r);
+    rig_read(r, alive);
+    rig_expect(r, 15, dead, HB_PING, HB_WHY_RETRY);
+    rig_begin(r, dead, HB_PING, 0, HB_PING);
+    rig_expect(r, 21, dead, HB_DISCONNECT, HB_WHY_NO_ANSWER);
+    rig_begin(r, dead, HB_DISCONNECT, 0, HB_CLOSE);
+    rig_expect(r, 21, alive, HB_PING, HB_WHY_IDLE);
+    rig_read(r, alive);
+    rig_begin(r, alive, HB_PING, 0, HB_NOTHING);
+    assert_int_equal(hb_core_closed(r->core, dead), HB_OK);
+    rig_expect(r, 23, dead, HB_UNAVAILABLE, HB_WHY_NOT_TOLD);
+    rig_begin(r, dead, HB_UNAVAILABLE, 0, HB_UNAVAILABLE);
+
+    json_t *json = ask(r, "dead@example.org/phone");
+    assert_string_equal(json_string_value(json_object_get(json, "jid")), "dead@example.org/phone");
+    assert_true(json_is_true(json_object_get(json, "complete")));
+    assert_int_equal(open_count(json), 0);
+    decided(json, 0, dead, 13, "ping", "idle");
+    decided(json, 1, dead, 8, "ping", "retry");
+    decided(json, 2, dead, 2, "close", "no-answer");
+    decided(json, 3, dead, 0, "unavailable", "not-told");
+    assert_null(decision(json, 4));
+    json_decref(json);
+
+    json = ask(r, "alive@example.org/phone");
+    assert_int_equal(open_count(json), 1);
+    const json_t *open = json_array_get(json_object_get(json, "open"), 0);
+    assert_true(json_integer_value(json_object_get(open, "session")) == (json_int_t)alive);
+    assert_string_equal(json_string_value(json_object_get(open, "state")), "alive");
+    decided(json, 0, alive, 13, "ping", "idle");
+    decided(json, 1, alive, 2, "nothing", "spoke");
+    assert_null(decision(json, 2));
+    json_decref(json);
+}
+
+/* A user's other device is not meant; two sessions with one JID are told apart. */
+static void test_devices(void **state)
+{
+    rig *r = *state;
+    rig_login(r, "a@example.org/tablet", false);
+    hb_token first = rig_login(r, "a@example.org/phone", false);
+    assert_int_equal(hb_core_detached(r->core, first), HB_OK);
+    hb_token second = rig_login(r, "a@example.org/phone", false);
+    rig_due due;
+    rig_step(r, 10);
+    while (rig_take(r, &due)) {
+        rig_begin(r, due.action.token, HB_PING, 0, HB_PING);
+    }
+    json_t *json = ask(r, "a@example.org/phone");
+    assert_int_equal(open_count(json), 2);
+    decided(json, 0, second, 0, "ping", "idle");
+    assert_null(decision(json, 1));
+    json_decref(json);
+}
+
+static void test_unknown(void **state)
+{
+    rig *r = *state;
+    char *text = NULL;
+    size_t length = 99;
+    char longest[HB_JID_MAX + 1];
+    memset(longest, 'a', sizeof longest);
+    assert_int_equal(hb_core_why(r->core, "nobody@example.org/x", 20, &text, &length), 0);
+    assert_int_equal(hb_core_why(r->core, "", 0, &text, &length), 0);
+    assert_int_equal(hb_core_why(r->core, NULL, 0, &text, &length), HB_EINVAL);
+    assert_int_equal(hb_core_why(r->core, longest, sizeof longest, &text, &length), HB_EINVAL);
+    assert_null(text);
+    assert_int_equal(length, 99);
+}
+
+static void test_not_logged_in(void **state)
+{
+    rig *r = *state;
+    hb_token token = rig_open(r);
+    rig_expect(r, 21, token, HB_DISCONNECT, HB_WHY_NOT_LOGGED_IN);
+    rig_begin(r, token, HB_DISCONNECT, 0, HB_CLOSE);
+    assert_int_equal(hb_core_closed(r->core, token), HB_OK);
+    json_t *json = ask(r, "");
+    decided(json, 0, token, 0, "close", "not-logged-in");
+    json_decref(json);
+}
+
+/* No more than the last 64 are told, and it is said that there were others. */
+static void test_many(void **state)
+{
+    rig *r = *state;
+    rig_policy(r, "{\"idle\": \"2s\", \"ack_timeout\": \"5s\"}", 20000, true);
+    hb_token token = rig_login(r, "a@example.org/x", false);
+    for (int n = 1; n <= 65; n++) {
+        json_t *json = n > 1 ? ask(r, "a@example.org/x") : NULL;
+        rig_due due;
+        assert_true(n == 1 || json_is_true(json_object_get(json, "complete")));
+        json_decref(json);
+        rig_step(r, rig_second(r) + 3);
+        assert_true(rig_take(r, &due));
+        rig_begin(r, token, HB_PING, 0, HB_PING);
+        rig_step(r, rig_second(r) + 1);
+        rig_read(r, token);
+    }
+    json_t *json = ask(r, "a@example.org/x");
+    assert_int_equal(json_array_size(json_object_get(json, "decisions")), 64);
+    assert_true(json_is_false(json_object_get(json, "complete")));
+    json_decref(json);
+}
+
+static void test_ring(void **state)
+{
+    (void)state;
+    hb_traces traces;
+    hb_trace out[4];
+    bool cut = true;
+    assert_int_equal(hb_traces_init(&traces), HB_OK);
+    assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 0);
+    assert_false(cut);
+    for (uint32_t i = 0; i < HB_TRACES; i++) {
+        hb_traces_add(&traces, (hb_trace){.token = i + 1, .whom = i < 2 ? 7 : 8, .tick = i});
+    }
+    assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 2);
+    assert_false(cut);
+    assert_int_equal(out[0].tick, 0);
+    assert_int_equal(out[1].tick, 1);
+    /* The oldest is overwritten, and nobody can tell any more whose it was. */
+    hb_traces_add(&traces, (hb_trace){.token = 1, .whom = 9, .tick = HB_TRACES});
+    assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 1);
+    assert_int_equal(out[0].tick, 1);
+    assert_true(cut);
+    assert_int_equal(hb_traces_find(&traces, 9, out, 4, &cut), 1);
+    assert_int_equal(out[0].tick, HB_TRACES);
+    assert_int_equal(hb_traces_find(&traces, 8, out, 4, &cut), 4);
+    assert_int_equal(out[0].tick, HB_TRACES - 4);
+    assert_int_equal(out[3].tick, HB_TRACES - 1);
+    hb_traces_close(&traces);
+}
+
+static int start(void **state)
+{
+    rig *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    rig_init(r, 1000 * SECOND);
+    rig_policy(r, NULL, 20000, true);
+    *state = r;
+    return 0;
+}
+
+static int finish(void **state)
+{
+    rig_close(*state);
+    free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_dead_and_living, start, finish),
+        cmocka_unit_test_setup_teardown(test_devices, start, finish),
+        cmocka_unit_test_setup_teardown(test_unknown, start, finish),
+        cmocka_unit_test_setup_teardown(test_not_logged_in, start, finish),
+        cmocka_unit_test_setup_teardown(test_many, start, finish),
+        cmocka_unit_test(test_ring),
+    };
+    return cmocka_run_group_tests_name("why", tests, NULL, NULL);
+}
