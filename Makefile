@@ -37,6 +37,8 @@ TESTS_asan := $(TESTS)
 TESTS_coverage := $(TESTS)
 # Without the one that takes the allocator away from the sanitizer, has one thread, and would run for ten minutes.
 TESTS_tsan := $(filter-out test_alloc,$(TESTS))
+# What the tests and the simulator share.
+TEST_SUPPORT := support replay
 FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
 SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
@@ -45,6 +47,8 @@ TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
 SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/faults/run tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
+# Of replay.
+FILE ?=
 # Of the simulator.
 EVENTS ?= 10000000
 SEED ?= 1
@@ -140,7 +144,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate faults coverage asan tsan fuzz check-library test-java test-server test-openfire demo \
+.PHONY: all help native plugin test test-c simulate replay faults coverage asan tsan fuzz check-library test-java test-server test-openfire demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -169,6 +173,11 @@ test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
 ## simulate: a fleet in virtual time against a plain model; EVENTS=10000000 SEED=1
 simulate: $(BUILD)/native/simulator
 	@$(BUILD)/native/simulator $(EVENTS) $(SEED) $(BUILD)/simulate-violation.txt
+
+## replay: plays a recording of the plugin (FILE=...) on the core, and says whether it decides the same
+replay: $(BUILD)/native/replay
+	$(Q)test -n "$(FILE)" || { echo "make replay FILE=logs/heartbeat-recording.txt" >&2; exit 1; }
+	@$(BUILD)/native/replay '$(FILE)'
 
 ## faults: plants faults in copies of the core, one by one, and sees who catches each; WORD= for some of them
 faults: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/simulator
@@ -204,11 +213,11 @@ test-java: $(PROPERTIES)
 	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test
 
 ## test-server: a real Openfire with the plugin, and real clients
-test-server: $(PLUGIN) | $(BUILD)/log
+test-server: $(PLUGIN) $(BUILD)/native/replay | $(BUILD)/log
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
 
 ## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
-test-openfire: $(PLUGIN) | $(BUILD)/log
+test-openfire: $(PLUGIN) $(BUILD)/native/replay | $(BUILD)/log
 ifneq ($(OPENFIRE_HOME),)
 	$(check-home)
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
@@ -303,7 +312,7 @@ $(BUILD)/$(1)/simulate/%.o: tests/simulate/%.c $(BUILD)/$(1)/flags | $(JANSSON_A
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(COMMON) -Itests/c $(filter-out -Wstack-usage=%,$(WARNINGS_$(1))) $(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/$(1)/simulator: $(SIMULATOR:%=$(BUILD)/$(1)/simulate/%.o) $(BUILD)/$(1)/tests/support.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+$(BUILD)/$(1)/simulator: $(SIMULATOR:%=$(BUILD)/$(1)/simulate/%.o) $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -lcmocka -pthread -o $$@
 
@@ -311,7 +320,11 @@ $(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o) $(BUILD)/units
 	@echo "  AR      $$@"
 	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
 
-$(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(BUILD)/$(1)/tests/support.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+$(BUILD)/$(1)/replay: $(BUILD)/$(1)/tests/replay_main.o $(BUILD)/$(1)/tests/replay.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -pthread -o $$@
+
+$(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(LDFLAGS_$$(@F)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a \
 	    $(LIBS) -lcmocka -pthread -o $$@
@@ -342,9 +355,9 @@ endef
 # --- Fuzzing ----------------------------------------------------------------------------------------------------------
 
 # One call per fuzzer: instrumented objects are of no use to anything else.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard native/*.[ch] native/include/*.h tests/fuzz/*.h) Makefile $(JANSSON_A) | $(BUILD)/fuzz/found
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard native/*.[ch] native/include/*.h tests/fuzz/*.h tests/c/replay.*) Makefile $(JANSSON_A) | $(BUILD)/fuzz/found
 	@echo "  FUZZER  $@"
-	$(Q)$(CLANG) $(COMMON) -Itests/fuzz $(WARNINGS) $(FUZZ_CFLAGS) $< $(CORE_UNITS:%=native/%.c) $(LIBS) -o $@
+	$(Q)$(CLANG) $(COMMON) -Itests/fuzz -Itests/c $(WARNINGS) $(FUZZ_CFLAGS) $< tests/c/replay.c $(CORE_UNITS:%=native/%.c) $(LIBS) -o $@
 
 # New inputs are collected in build/, the corpus of the repository is only read.
 define run-fuzzers

@@ -49,6 +49,7 @@ void hb_core_free(hb_core *core)
 {
     if (!core)
         return;
+    hb_core_record_end(core);
     for (size_t p = 0; p < core->page_count; p++) {
         for (size_t i = 0; i < HB_PAGE_CELLS; i++)
             free(core->pages[p]->jid[i]);
@@ -67,8 +68,22 @@ int hb_core_add_page(hb_core *core, uint32_t *cells)
         return HB_EINVAL;
     pthread_mutex_lock(&core->lock);
     int code = hb_slots_add(core, cells);
+    if (code == HB_OK && hb_recording(core))
+        hb_record_page(core);
     pthread_mutex_unlock(&core->lock);
     return code;
+}
+
+void hb_core_set_policy(hb_core *core, const hb_policy *policy)
+{
+    core->policy = *policy;
+    for (size_t p = 0; p < core->page_count; p++) {
+        const hb_page *page = core->pages[p];
+        for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
+            if (page->session[i].phase != HB_FREE)
+                hb_slot_look(core, (uint32_t)(p * HB_PAGE_CELLS + i)); /* by the new policy */
+        }
+    }
 }
 
 int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t idle_ms, bool ping, hb_error *error)
@@ -82,14 +97,9 @@ int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t id
             return code;
     }
     pthread_mutex_lock(&core->lock);
-    core->policy = policy;
-    for (size_t p = 0; p < core->page_count; p++) {
-        const hb_page *page = core->pages[p];
-        for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
-            if (page->session[i].phase != HB_FREE)
-                hb_slot_look(core, (uint32_t)(p * HB_PAGE_CELLS + i)); /* by the new policy */
-        }
-    }
+    hb_core_set_policy(core, &policy);
+    if (hb_recording(core))
+        hb_record_policy(core);
     pthread_mutex_unlock(&core->lock);
     return HB_OK;
 }
@@ -110,11 +120,15 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
         page->answered_us[i] = 0;
         page->rtt_us[i] = 0;
         page->own[i] = (uint32_t)transport << HB_OWN_BITS | own_s;
-        __atomic_store_n(&page->cells[i], hb_clock_tick_of(&core->clock, read_us), __ATOMIC_RELAXED);
+        uint32_t read = hb_clock_tick_of(&core->clock, read_us);
+        __atomic_store_n(&page->cells[i], read, __ATOMIC_RELAXED);
+        __atomic_store_n(&page->seen[i], read, __ATOMIC_RELAXED);
         hb_session session = hb_session_opened(hb_clock_tick_of(&core->clock, opened_us));
         uint32_t due = hb_session_due(session, hb_slot_moment(core, slot), &core->policy);
         hb_slot_set(core, slot, session, due);
         core->counts.opened++;
+        if (hb_recording(core))
+            hb_record_open(core, slot, opened_us, read_us);
         *out = hb_token_of(core, slot);
         code = HB_OK;
     }
@@ -168,8 +182,13 @@ int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length,
     if (!jid || !length || length > HB_JID_MAX)
         return HB_EINVAL;
     pthread_mutex_lock(&core->lock);
-    if (hb_slot_find(core, token, &slot))
+    if (hb_slot_find(core, token, &slot)) {
+        if (hb_recording(core))
+            hb_record_see(core, slot);
         code = bind_slot(core, slot, jid, length, anonymous);
+        if (code == HB_OK && hb_recording(core))
+            hb_record_bound(core, slot);
+    }
     pthread_mutex_unlock(&core->lock);
     return code;
 }
@@ -193,8 +212,13 @@ int hb_core_available(hb_core *core, hb_token token)
     uint32_t slot;
 
     pthread_mutex_lock(&core->lock);
-    if (hb_slot_find(core, token, &slot))
+    if (hb_slot_find(core, token, &slot)) {
+        if (hb_recording(core))
+            hb_record_event(core, slot, "available");
         code = take_available(core, slot);
+        if (hb_recording(core))
+            hb_record_answer(core, code);
+    }
     pthread_mutex_unlock(&core->lock);
     return code;
 }
@@ -207,6 +231,10 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
         hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+        if (hb_recording(core)) {
+            hb_record_event(core, slot, closed ? "told" : "unavailable");
+            hb_record_answer(core, HB_OK);
+        }
         hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT);
         code = user ? hb_user_set_status(&core->users, user, closed ? NULL : status, length) : HB_OK;
         if (step.next.phase == HB_FREE)
@@ -231,6 +259,10 @@ int hb_core_in_charge(hb_core *core, int64_t now_us)
 {
     pthread_mutex_lock(&core->lock);
     int answer = in_charge(core, now_us);
+    if (answer != 1 && hb_recording(core)) { /* else nothing has changed */
+        hb_record_timed(core, now_us, HB_NO_SLOT, "charge");
+        hb_record_answer(core, answer);
+    }
     pthread_mutex_unlock(&core->lock);
     return answer;
 }
@@ -246,6 +278,10 @@ int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
         /* A second clock found silence: have a look on the next tick, whatever ours says. */
         hb_slot_look(core, slot);
         code = in_charge(core, now_us);
+        if (hb_recording(core)) {
+            hb_record_timed(core, now_us, slot, "idle");
+            hb_record_answer(core, code);
+        }
     }
     pthread_mutex_unlock(&core->lock);
     return code;
@@ -279,8 +315,13 @@ int hb_core_pong(hb_core *core, hb_token token, const char *id, size_t length, i
     uint32_t slot;
 
     pthread_mutex_lock(&core->lock);
-    if (hb_slot_find(core, token, &slot))
+    if (hb_slot_find(core, token, &slot)) {
+        if (hb_recording(core))
+            hb_record_pong(core, slot, id, length, now_us);
         code = take_pong(core, slot, id, length, now_us);
+        if (hb_recording(core))
+            hb_record_answer(core, code);
+    }
     pthread_mutex_unlock(&core->lock);
     return code;
 }
@@ -320,6 +361,10 @@ static int end(hb_core *core, hb_token token, hb_event event)
 
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
+        if (hb_recording(core)) {
+            hb_record_event(core, slot, event == HB_EV_DETACHED ? "detached" : "closed");
+            hb_record_answer(core, HB_OK);
+        }
         end_session(core, slot, event);
         code = HB_OK;
     }
@@ -368,8 +413,16 @@ int hb_core_resumed(hb_core *core, hb_token from, hb_token to)
     uint32_t slot;
 
     pthread_mutex_lock(&core->lock);
-    if (hb_slot_find(core, from, &old) && hb_slot_find(core, to, &slot))
+    if (hb_slot_find(core, from, &old) && hb_slot_find(core, to, &slot)) {
+        if (hb_recording(core)) {
+            hb_record_see(core, old);
+            hb_record_see(core, slot);
+            hb_record(core, "resumed s%u.%u s%u.%u", old, (uint32_t)(from >> 32), slot, (uint32_t)(to >> 32));
+        }
         code = resume(core, old, slot);
+        if (hb_recording(core))
+            hb_record_answer(core, code);
+    }
     pthread_mutex_unlock(&core->lock);
     return code;
 }
@@ -378,6 +431,8 @@ void hb_core_stop(hb_core *core)
 {
     pthread_mutex_lock(&core->lock);
     core->stopped = true;
+    if (hb_recording(core))
+        hb_record(core, "stop\n");
     pthread_mutex_unlock(&core->lock);
 }
 
@@ -387,8 +442,11 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
 
     if (!user)
         return 0;
-    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)])
+    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)]) {
+        if (hb_recording(core))
+            hb_record_see(core, slot);
         hb_slot_see(core, user, slot); /* kept, so that what was told once never goes back */
+    }
     out->seen_ms = user->seen_ms < core->clock.wall_ms ? user->seen_ms : core->clock.wall_ms;
     out->online = user->sessions != HB_NO_SLOT;
     out->why = (hb_reason)user->why;

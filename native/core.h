@@ -13,6 +13,7 @@
 #include "heartbeat.h"
 #include "pingid.h"
 #include "policy.h"
+#include "record.h"
 #include "session.h"
 #include "timers.h"
 #include "why.h"
@@ -32,6 +33,7 @@ typedef struct hb_jid {
 /* A column per thing that is known of a session; `soonest` is what a tick scans, see timers.h. */
 typedef struct hb_page {
     uint32_t *cells;                  /* the caller's: tick of the last read */
+    uint32_t *seen;                   /* what the core looks at: the same, or a recorder's copy */
     uint32_t soonest[HB_PAGE_BLOCKS]; /* nobody in the block is due before */
     uint64_t follows[HB_PAGE_BLOCKS]; /* whose due counts from their last read */
     uint32_t due[HB_PAGE_CELLS];      /* tick, or ticks after the last read */
@@ -95,7 +97,17 @@ struct hb_core {
     uint64_t decision_count;
     hb_decision decisions[HB_DECISIONS];
     hb_traces traces;
+    hb_recorder *recorder; /* NULL: nothing is recorded */
+    uint32_t *copies;      /* of all cells, while it is recorded */
+    size_t copy_count;
+    hb_recorder *recorder_next; /* of a recording that begins with the next tick */
 };
+
+/* Whether what happens is to be written down. */
+static inline bool hb_recording(const hb_core *core)
+{
+    return __builtin_expect(core->recorder != NULL, 0);
+}
 
 static inline hb_page *hb_page_of(const hb_core *core, uint32_t slot)
 {
@@ -120,6 +132,10 @@ static inline hb_transport hb_transport_of(const hb_page *page, size_t i)
 /* slots.c: the store of sessions. The caller holds the lock. */
 
 int hb_slots_add(hb_core *core, uint32_t *cells);
+
+/* Has the core look at copies of the cells, of pages that were added since too; and at the cells again. */
+int hb_slots_copy(hb_core *core);
+void hb_slots_uncopy(hb_core *core);
 
 /* The slot of a token, if it is still that token's. */
 bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot);
@@ -156,6 +172,16 @@ uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
 /* Without an advance for so long, it is in doubt whether the core is in charge; and so much later it is not. */
 #define HB_DOUBT_US INT64_C(1000000)
 #define HB_IN_CHARGE_US INT64_C(5000000)
+
+/*
+ * The parts of hb_core_advance: what comes before the scan, and the scan of one page. hb_advance_page returns false
+ * when everybody was looked at, or *more: the buffer is full.
+ */
+void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms);
+bool hb_advance_page(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more);
+
+/* Takes a policy that was checked. */
+void hb_core_set_policy(hb_core *core, const hb_policy *policy);
 
 /* The length of the node of a JID (RFC 7622 section 3.2), 0 if it has none. */
 size_t hb_node_length(const char *jid, size_t length);

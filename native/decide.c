@@ -44,7 +44,7 @@ static void prefetch_pages(const hb_core *core, size_t page_at)
     size_t b = hb_timers_next(page->soonest, 0, HB_PAGE_BLOCKS, core->clock.tick);
     for (; b < HB_PAGE_BLOCKS; b = hb_timers_next(page->soonest, b + 1, HB_PAGE_BLOCKS, core->clock.tick)) {
         prefetch(page->due + b * HB_TIMERS_BLOCK, HB_TIMERS_BLOCK * sizeof page->due[0]);
-        prefetch(page->cells + b * HB_TIMERS_BLOCK, HB_TIMERS_BLOCK * sizeof page->cells[0]);
+        prefetch(page->seen + b * HB_TIMERS_BLOCK, HB_TIMERS_BLOCK * sizeof page->cells[0]);
         prefetch(page->follows + b, sizeof page->follows[0]);
     }
 }
@@ -91,7 +91,10 @@ static bool scan_block(hb_core *core, size_t end, hb_action *out, size_t capacit
     size_t at = first % HB_PAGE_CELLS;
     size_t block = at / HB_TIMERS_BLOCK;
     uint32_t next;
-    uint64_t all = hb_timers_due(page->due + at, page->follows[block], page->cells + at, core->clock.tick, &next);
+
+    if (hb_recording(core))
+        hb_record_see_block(core, (uint32_t)first);
+    uint64_t all = hb_timers_due(page->due + at, page->follows[block], page->seen + at, core->clock.tick, &next);
     uint64_t due = all & UINT64_MAX << (core->cursor - first);
 
     if (end - first < HB_TIMERS_BLOCK)
@@ -163,18 +166,11 @@ static void begin_round(hb_core *core)
     core->held = HB_NO_SLOT;
 }
 
-int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *out, size_t capacity, size_t *count,
-                    uint32_t *tick)
+void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
 {
-    bool more = false;
-    size_t written = 0;
-    size_t end;
-
-    if (!out || !capacity)
-        return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
     uint32_t before = core->clock.tick;
     int64_t set_back = hb_clock_advance(&core->clock, now_us, wall_ms);
+
     if (set_back)
         hb_users_set_back(&core->users, wall_ms, set_back);
     core->advanced_us = now_us;
@@ -183,13 +179,42 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
         core->pinged = 0;
     if (core->clock.tick != before || !rest_of(core))
         begin_round(core);
+}
+
+bool hb_advance_page(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more)
+{
+    size_t end = core->stopped || *more ? 0 : rest_of(core);
+
+    if (!end)
+        return false;
+    *more = !scan(core, end, out, capacity, count);
+    return true;
+}
+
+int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *out, size_t capacity, size_t *count,
+                    uint32_t *tick)
+{
+    bool more = false;
+    size_t written = 0;
+
+    if (!out || !capacity)
+        return HB_EINVAL;
+    pthread_mutex_lock(&core->lock);
+    if (core->recorder_next)
+        hb_record_begin(core);
+    if (hb_recording(core))
+        hb_record_tick(core, now_us, capacity);
+    hb_advance_begin(core, now_us, wall_ms);
     *tick = core->clock.tick;
-    while (!core->stopped && !more && (end = rest_of(core)) > 0) {
-        more = !scan(core, end, out, capacity, &written);
+    while (hb_advance_page(core, out, capacity, &written, &more)) {
+        if (hb_recording(core))
+            core->recorder->scans++;
         /* Let waiting events in between pages. */
         pthread_mutex_unlock(&core->lock);
         pthread_mutex_lock(&core->lock);
     }
+    if (hb_recording(core))
+        hb_record_actions(core, out, written, more);
     pthread_mutex_unlock(&core->lock);
     *count = written;
     return more;
@@ -314,8 +339,13 @@ int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, i
     pthread_mutex_lock(&core->lock);
     if (core->stopped)
         code = HB_OK;
-    else if (hb_slot_find(core, token, &slot))
+    else if (hb_slot_find(core, token, &slot)) {
+        if (hb_recording(core))
+            hb_record_begun(core, now_us, slot, verb, facts);
         code = begin(core, slot, verb, facts, now_us, order);
+        if (hb_recording(core))
+            hb_record_order(core, code, order);
+    }
     pthread_mutex_unlock(&core->lock);
     return code;
 }

@@ -284,6 +284,33 @@ static jbyteArray why0(JNIEnv *env, jclass class, jlong handle, jbyteArray jid)
     return bytes;
 }
 
+static jint record0(JNIEnv *env, jclass class, jlong handle, jint capacity)
+{
+    (void)env;
+    (void)class;
+    return hb_core_record(core_of(handle), (size_t)capacity);
+}
+
+static jint recorded0(JNIEnv *env, jclass class, jlong handle, jobject out)
+{
+    char *bytes = (*env)->GetDirectBufferAddress(env, out);
+    jlong capacity = (*env)->GetDirectBufferCapacity(env, out);
+    size_t length = 0;
+
+    (void)class;
+    if (!bytes || capacity <= 0)
+        return HB_EINVAL;
+    int code = hb_core_recorded(core_of(handle), bytes, (size_t)capacity, &length);
+    return code < 0 ? code : (jint)length;
+}
+
+static void recordEnd0(JNIEnv *env, jclass class, jlong handle)
+{
+    (void)env;
+    (void)class;
+    hb_core_record_end(core_of(handle));
+}
+
 /* NOLINTBEGIN(performance-no-int-to-ptr) */
 /* JNINativeMethod wants char * and void *: through an integer, as C11 converts neither without a complaint. */
 #define METHOD(name, signature)                                                                                        \
@@ -313,6 +340,9 @@ static JNINativeMethod METHODS[] = {
     METHOD(status0, "(JZ)[B"),
     METHOD(lastActivity0, "(J[B)[B"),
     METHOD(why0, "(J[B)[B"),
+    METHOD(record0, "(JI)I"),
+    METHOD(recorded0, "(JLjava/nio/ByteBuffer;)I"),
+    METHOD(recordEnd0, "(J)V"),
 };
 /* NOLINTEND(performance-no-int-to-ptr) */
 

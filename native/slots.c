@@ -24,7 +24,7 @@ bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot)
 
 uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot)
 {
-    uint32_t read = __atomic_load_n(&hb_page_of(core, slot)->cells[hb_index_of(slot)], __ATOMIC_RELAXED);
+    uint32_t read = __atomic_load_n(&hb_page_of(core, slot)->seen[hb_index_of(slot)], __ATOMIC_RELAXED);
 
     return read < core->clock.tick ? read : core->clock.tick;
 }
@@ -186,6 +186,7 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
     if (!page)
         return HB_ENOMEM;
     page->cells = cells;
+    page->seen = cells;
     core->pages[core->page_count++] = page;
     core->phases[HB_FREE] += HB_PAGE_CELLS;
     memset(page->soonest, 0xff, sizeof page->soonest); /* HB_NEVER */
@@ -195,4 +196,29 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
         put_free(core, first + i);
     }
     return HB_OK;
+}
+
+int hb_slots_copy(hb_core *core)
+{
+    size_t all = core->page_count * HB_PAGE_CELLS;
+    uint32_t *copies = realloc(core->copies, (all + 1) * sizeof *copies);
+
+    if (!copies)
+        return HB_ENOMEM;
+    for (size_t i = core->copy_count; i < all; i++)
+        copies[i] = __atomic_load_n(&core->pages[i / HB_PAGE_CELLS]->cells[i % HB_PAGE_CELLS], __ATOMIC_RELAXED);
+    for (size_t p = 0; p < core->page_count; p++)
+        core->pages[p]->seen = copies + p * HB_PAGE_CELLS;
+    core->copies = copies;
+    core->copy_count = all;
+    return HB_OK;
+}
+
+void hb_slots_uncopy(hb_core *core)
+{
+    for (size_t p = 0; p < core->page_count; p++)
+        core->pages[p]->seen = core->pages[p]->cells;
+    free(core->copies);
+    core->copies = NULL;
+    core->copy_count = 0;
 }

@@ -105,12 +105,15 @@ static json_t *summary_json(const hb_core *core)
                      "memory_bytes", (json_int_t)bytes);
 }
 
-static json_t *session_json(const hb_core *core, size_t page_at, size_t i)
+static json_t *session_json(hb_core *core, size_t page_at, size_t i)
 {
     const hb_page *page = core->pages[page_at];
     hb_session session = page->session[i];
     const hb_jid *jid = page->jid[i];
     uint32_t slot = (uint32_t)(page_at * HB_PAGE_CELLS + i);
+
+    if (hb_recording(core))
+        hb_record_see(core, slot);
     uint32_t read = hb_core_read_tick(core, slot);
 
     /* Reads come without a word: a pinged session that was read from since has answered. */
@@ -225,7 +228,7 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
     return code < 0 ? code : 1;
 }
 
-static json_t *open_json(const hb_core *core, const char *jid, size_t length)
+static json_t *open_json(hb_core *core, const char *jid, size_t length)
 {
     const hb_user *user = hb_users_find(&core->users, jid, hb_node_length(jid, length));
     uint32_t slot = user ? user->sessions : HB_NO_SLOT;

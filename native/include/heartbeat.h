@@ -225,6 +225,16 @@ int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, i
 /* From now on nobody is pinged, closed or told. Events are still taken, for last activity. */
 void hb_core_stop(hb_core *core);
 
+/*
+ * Records what the core is given and what it decides (tests/recordings/README.md), from the next tick on, into a buffer
+ * of `capacity` bytes; HB_EINVAL if it is on already. It is to be emptied by hb_core_recorded: what finds no room ends
+ * the recording. hb_core_recorded takes at most `capacity` bytes of it. HB_EFULL: all was taken, and it is over for
+ * lack of room. HB_EINVAL: nothing is recorded. hb_core_record_end throws away what was not taken.
+ */
+int hb_core_record(hb_core *core, size_t capacity);
+int hb_core_recorded(hb_core *core, char *out, size_t capacity, size_t *length);
+void hb_core_record_end(hb_core *core);
+
 typedef struct hb_activity {
     int64_t seen_ms; /* wall time of the last byte read from any of the user's sessions, to the tick */
     bool online;     /* a session of the user is open or may be resumed */

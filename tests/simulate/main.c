@@ -54,17 +54,24 @@ static int report(tape *t, uint64_t seed, const char *file)
     return 1;
 }
 
-/* True: every rule held. */
-static bool run_seed(uint64_t seed, tape *t)
+#define RECORDED 8 /* every so manieth story is recorded, and replayed */
+
+typedef enum story_end { HELD, BROKEN, NOT_REPLAYED } story_end;
+
+static story_end run_seed(uint64_t seed, tape *t)
 {
     world *volatile w = world_new(origin_of(seed), seed);
-    volatile bool held = true;
+    volatile story_end held = HELD;
+    if (seed % RECORDED == 0) {
+        world_record(w, (uint32_t)(seed / RECORDED % TICKS));
+    }
     if (setjmp(w->broken) == 0) {
         fleet_run(w, seed, TICKS, t);
         world_end(w);
+        held = world_replays(w, seed) ? HELD : NOT_REPLAYED;
     } else {
         printf("not ok simulate: %s: %s (SEED=%" PRIu64 ", after %zu events)\n", w->rule, w->what, seed, t->count);
-        held = false;
+        held = BROKEN;
     }
     world_free(w);
     return held;
@@ -86,8 +93,9 @@ int main(int argc, char **argv)
     tape t = {0};
     clock_gettime(CLOCK_MONOTONIC, &begin);
     for (; done < wanted; seed++) {
-        if (!run_seed(seed, &t)) {
-            int code = report(&t, seed, argc > 3 ? argv[3] : NULL);
+        story_end held = run_seed(seed, &t);
+        if (held != HELD) {
+            int code = held == BROKEN ? report(&t, seed, argc > 3 ? argv[3] : NULL) : 1;
             free(t.events);
             return code;
         }
@@ -96,7 +104,8 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &end);
     double took = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     printf("ok simulate: %" PRIu64 " events, %.0f a second, seeds %" PRIu64 " to %" PRIu64
-           ": alive-stays, dead-goes, told-once, sleep-kills-none, seen-is-true, stale-is-inert, bounded hold\n",
+           ": alive-stays, dead-goes, told-once, sleep-kills-none, seen-is-true, stale-is-inert, bounded hold; "
+           "recordings replay\n",
            done, (double)done / took, first, seed - 1);
     free(t.events);
     return 0;

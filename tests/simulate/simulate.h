@@ -140,10 +140,13 @@ typedef struct world {
     int64_t stalled_until;
     hb_action actions[SIM_ACTIONS]; /* decided since somebody emptied this */
     size_t action_count;
-    uint32_t pings;  /* decided in this tick */
-    hb_verb ordered; /* by the last begin */
-    bool done;       /* the last event was one, and not skipped as senseless */
-    FILE *out;       /* a transcript is written here, or NULL */
+    uint32_t pings;     /* decided in this tick */
+    hb_verb ordered;    /* by the last begin */
+    bool done;          /* the last event was one, and not skipped as senseless */
+    uint32_t record_at; /* tick since when it is recorded; 0: it is not */
+    char *record;       /* the recording */
+    size_t record_length;
+    FILE *out; /* a transcript is written here, or NULL */
     jmp_buf broken;
     const char *rule;
     const char *what;
@@ -153,6 +156,10 @@ typedef struct world {
 /* world.c; seed 0: as transcripts are played */
 world *world_new(int64_t origin_us, uint64_t seed);
 void world_free(world *w);
+/* Records the core from a tick on, so many after the first. */
+void world_record(world *w, uint32_t ticks);
+/* False, and says why: what was recorded does not come again. */
+bool world_replays(const world *w, uint64_t seed);
 /* Ticks up to the event's time and carries it out. What makes no sense in the present state is skipped. */
 void world_do(world *w, const event *e);
 /* Everybody leaves; a while later contacts know of all, and nothing is left. */

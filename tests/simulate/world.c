@@ -1,6 +1,9 @@
 /* world.c - the core and the model, and the time of both. */
 #include "simulate.h"
 
+#include "replay.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +26,7 @@ world *world_new(int64_t origin_us, uint64_t seed)
 void world_free(world *w)
 {
     rig_close(&w->rig);
+    free(w->record);
     free(w);
 }
 
@@ -51,6 +55,46 @@ void policy_print(const policy *p, char *out, size_t size)
                " \"login_within\": \"%s\", \"on_dead\": \"%s\", \"pings_per_tick\": %u, \"ping\": %s}",
                idle, p->ack, p->retries, p->spread, login, on_dead[p->on_dead], p->pings_per_tick,
                p->ping ? "true" : "false");
+}
+
+/* Recording. */
+
+#define RECORD_PIECE 4096
+
+void world_record(world *w, uint32_t ticks)
+{
+    w->record_at = w->rig.tick + ticks;
+}
+
+static void record(world *w)
+{
+    if (!w->record_at || w->rig.tick < w->record_at) {
+        return;
+    }
+    size_t taken = 0;
+    if (!w->record) {
+        assert_int_equal(hb_core_record(w->rig.core, 1 << 20), HB_OK);
+    }
+    do {
+        w->record = realloc(w->record, w->record_length + RECORD_PIECE);
+        assert_non_null(w->record);
+        assert_int_equal(hb_core_recorded(w->rig.core, w->record + w->record_length, RECORD_PIECE, &taken), HB_OK);
+        w->record_length += taken;
+    } while (taken == RECORD_PIECE);
+}
+
+bool world_replays(const world *w, uint64_t seed)
+{
+    if (!w->record_length) {
+        return true;
+    }
+    replay_result r = replay_text(w->record, w->record_length, RIG_PAGES);
+    if (r.end == REPLAY_SAME) {
+        return true;
+    }
+    printf("not ok simulate: what was recorded does not come again (SEED=%" PRIu64 "): line %zu: %s\n", seed, r.line,
+           r.said);
+    return false;
 }
 
 /* Time. */
@@ -89,6 +133,7 @@ static void tick(world *w)
         must(w, "bounded", more == 0 || (more == 1 && count == capacity));
     } while (more == 1);
     model_after_tick(w);
+    record(w);
 }
 
 static void move_to(world *w, int64_t at_ms)

@@ -1,5 +1,6 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
+import java.io.File;
 import org.igniterealtime.openfire.plugin.heartbeat.http.HttpAdapter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -8,6 +9,9 @@ import org.slf4j.LoggerFactory;
 final class Heartbeat implements AutoCloseable {
     private static final Logger Log = LoggerFactory.getLogger(Heartbeat.class);
 
+    /** Bytes of a recording. */
+    private static final long MOST_RECORDED = 256L << 20;
+
     private final NativeCore core;
     private final Actions actions;
     private final Ticker ticker;
@@ -15,8 +19,9 @@ final class Heartbeat implements AutoCloseable {
     private final Adapter adapter;
     private final HttpAdapter http;
     private final PolicyProperty policy;
+    private final Recording recording;
 
-    private Heartbeat(NativeCore core, Clock clock) {
+    private Heartbeat(NativeCore core, Clock clock, File home) {
         this.core = core;
         Sessions sessions = new Sessions(core, clock);
         policy = new PolicyProperty(core);
@@ -25,19 +30,22 @@ final class Heartbeat implements AutoCloseable {
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
         events = new OpenfireEvents(core, sessions, policy);
+        recording = new Recording(core, new File(home, "logs"), MOST_RECORDED);
         ticker = new Ticker(core, clock, actions, () -> {
             adapter.look();
             http.look();
             sessions.look();
+            recording.look();
         });
     }
 
-    static Heartbeat start(NativeLibrary library) {
+    /** @param home Openfire's own folder */
+    static Heartbeat start(NativeLibrary library, File home) {
         Clock clock = new Clock();
         NativeCore core = new NativeCore(clock.nowUs(), System.currentTimeMillis());
         Heartbeat heartbeat = null;
         try {
-            heartbeat = new Heartbeat(core, clock);
+            heartbeat = new Heartbeat(core, clock, home);
             heartbeat.open();
         } catch (Throwable e) {
             if (heartbeat != null) {
@@ -70,6 +78,7 @@ final class Heartbeat implements AutoCloseable {
         step(events::unregister);
         step(ticker::close);
         step(actions::close);
+        step(recording::close);
         step(core::close);
     }
 

@@ -24,7 +24,7 @@ public final class HeartbeatPlugin implements Plugin {
                 NativeLibrary library = NativeLibrary.load(pluginFolder);
                 reason = library.refusal();
                 if (reason == null) {
-                    running = Heartbeat.start(library);
+                    running = Heartbeat.start(library, homeOf(pluginFolder));
                 }
             }
             if (reason != null) {
@@ -33,6 +33,11 @@ public final class HeartbeatPlugin implements Plugin {
         } catch (Throwable e) {
             refuse("it could not start: " + e, e);
         }
+    }
+
+    /** The plugin lies in HOME/plugins/heartbeat; Openfire's own way to ask for its home is not the same in all versions. */
+    private static File homeOf(File pluginFolder) {
+        return pluginFolder.getAbsoluteFile().getParentFile().getParentFile();
     }
 
     @Override

@@ -328,6 +328,42 @@ final class NativeCore implements AutoCloseable {
         return json == null ? null : new String(json, StandardCharsets.UTF_8);
     }
 
+    /** Records events and decisions, from the next tick on. Returns 0 or a negative code. */
+    int record(int capacity) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : record0(handle, capacity);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /**
+     * Takes what was recorded into {@code out} (direct), from its beginning.
+     *
+     * @return bytes; {@link #FULL}: all was taken, and it is over for lack of room; another negative code: it is off
+     */
+    int recorded(ByteBuffer out) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : recorded0(handle, out);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Records no more, and throws away what was not taken. */
+    void recordEnd() {
+        call.lock();
+        try {
+            if (handle != 0) {
+                recordEnd0(handle);
+            }
+        } finally {
+            call.unlock();
+        }
+    }
+
     @Override
     public void close() {
         Lock all = gate.writeLock();
@@ -387,4 +423,10 @@ final class NativeCore implements AutoCloseable {
     private static native byte[] lastActivity0(long handle, byte[] user);
 
     private static native byte[] why0(long handle, byte[] fullJid);
+
+    private static native int record0(long handle, int capacity);
+
+    private static native int recorded0(long handle, ByteBuffer out);
+
+    private static native void recordEnd0(long handle);
 }

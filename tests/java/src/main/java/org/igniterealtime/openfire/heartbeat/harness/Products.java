@@ -23,6 +23,15 @@ public final class Products {
         }
     }
 
+    /** A program that was built. */
+    public static Path program(String name) {
+        Path program = root().resolve(name);
+        if (!Files.isExecutable(program)) {
+            throw new IllegalStateException("there is no program at " + program);
+        }
+        return program;
+    }
+
     /** The plugin under test. */
     public static Path plugin() {
         Path jar = Path.of(System.getProperty("heartbeat.jar", root().resolve("heartbeat.jar").toString()))

@@ -11,6 +11,7 @@ import static org.igniterealtime.openfire.heartbeat.suite.Times.sleepUntil;
 
 import com.google.gson.JsonObject;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +33,7 @@ final class OwnServerRows {
     private static final String IDLE = "xmpp.client.idle";
     private static final String PING = "xmpp.client.idle.ping";
     private static final String POLICY = "plugin.heartbeat.policy";
+    private static final String RECORD = "plugin.heartbeat.record";
     private static final int RELOADS = 20;
 
     /**
@@ -50,6 +52,7 @@ final class OwnServerRows {
                 new OwnRow("idle-off", setup -> setup.set(IDLE, "-1"), OwnServerRows::idleOff),
                 new OwnRow("live-change", setup -> setup.set(IDLE, millis(2 * T)), OwnServerRows::liveChange),
                 new OwnRow("bad-policy", OwnServerRows::badPolicy),
+                new OwnRow("recorded", OwnServerRows::recorded),
                 new OwnRow("unload", OwnServerRows::unload),
                 new OwnRow(
                         "unload-quiet", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::unloadQuiet),
@@ -195,6 +198,42 @@ final class OwnServerRows {
                 all.size(), first(fate.pings()), fate.end()));
         stage.must(isPingTime(first(fate.pings()), 4), "its ping comes when the good policy says", client);
         stage.must(isGoneTime(fate.end(), 9), "its end comes when the good policy says", client);
+    }
+
+    // ---- Recording.
+
+    /** What is recorded in the midst of things decides the same elsewhere, and names nobody. */
+    private static void recorded(Stage stage) throws Exception {
+        stage.people("silent", "answers", "returns");
+        stage.contact();
+        RawClient silent = stage.login("silent");
+        RawClient answers = stage.login("answers").answerPings(PingAnswer.RESULT);
+        stage.begin();
+        sleep(T / 4);
+        OpenfireServer server = stage.server();
+        server.set(RECORD, "true");
+        stage.login("returns").closeStream();
+        sleep(TICK);
+        stage.login("returns");
+        awaitGone(silent, T);
+        sleep(2 * TICK);
+        String ofSilent = server.why(silent.jid())
+                .map(known -> known.getAsJsonArray("decisions").toString())
+                .orElse("");
+        server.set(RECORD, "false");
+        sleep(3 * TICK);
+        Path file = server.home().resolve("logs").resolve("heartbeat-recording.txt");
+        String text = Files.readString(file);
+        Process replay = new ProcessBuilder(Products.program("native/replay").toString(), file.toString())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(replay.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+        stage.saw(said.replaceFirst("^.*/", ""));
+        stage.must(replay.waitFor() == 0, "it is replayed: " + said);
+        stage.must(text.contains("\n=> disconnect ") && text.contains(" => ping\n"), "pings and the end are in it");
+        stage.must(!text.contains("silent") && !text.contains(server.domain()), "nobody is named");
+        stage.must(ofSilent.contains("no-answer"), "it can be asked why: " + ofSilent);
+        stage.must(!answers.isOver(), "who answers stays", answers);
     }
 
     // ---- Coming and going of the plugin.
