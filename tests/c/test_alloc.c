@@ -223,6 +223,21 @@ static int act_why(stage *s)
     return made_json(s, code, json, length);
 }
 
+/* The copies of the cells are made by the next tick: without memory for them it goes on, and nothing is recorded. */
+static int act_record(stage *s)
+{
+    char text[16];
+    size_t length = 0;
+    int code = hb_core_record(s->rig.core, 65536);
+    if (code == HB_OK) {
+        rig_tick(&s->rig);
+        assert_int_equal(hb_core_recorded(s->rig.core, text, sizeof text, &length), HB_OK);
+        assert_int_equal(length, sizeof text);
+        hb_core_record_end(s->rig.core);
+    }
+    return code;
+}
+
 static const struct act {
     const char *name;
     int (*run)(stage *s);
@@ -240,6 +255,7 @@ static const struct act {
     {"status with detail", act_status_detail, HB_ENOMEM},
     {"last activity", act_last_activity, HB_ENOMEM},
     {"why", act_why, HB_ENOMEM},
+    {"record", act_record, HB_ECRYPTO},
 };
 
 /* What the act leaves when nothing fails. */

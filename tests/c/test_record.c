@@ -154,6 +154,31 @@ static void test_again(void **state)
     same(s);
 }
 
+/* Who waits for a ping when it begins is still the first. */
+static void test_waiting(void **state)
+{
+    stage *s = *state;
+    rig *r = &s->rig;
+    hb_token tokens[4];
+    rig_policy(r, "{\"idle\": \"3s\", \"ack_timeout\": \"30s\", \"pings_per_tick\": 1}", 20000, true);
+    for (size_t i = 0; i < 4; i++) {
+        tokens[i] = rig_login(r, "alice@example.org/phone", false);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        rig_expect(r, 3 + (int64_t)i, tokens[i], HB_PING, HB_WHY_IDLE);
+        rig_begin(r, tokens[i], HB_PING, 0, HB_PING);
+        if (i == 0) {
+            rig_read(r, tokens[0]);
+        }
+    }
+    assert_int_equal(hb_core_record(r->core, BUFFER), HB_OK);
+    rig_expect(r, 6, tokens[3], HB_PING, HB_WHY_IDLE);
+    rig_begin(r, tokens[3], HB_PING, 0, HB_PING);
+    rig_expect(r, 7, tokens[0], HB_PING, HB_WHY_IDLE);
+    assert_int_equal(take(s), HB_OK);
+    same(s);
+}
+
 static void test_pong(void **state)
 {
     stage *s = *state;
@@ -312,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same, start, finish),
         cmocka_unit_test_setup_teardown(test_again, start, finish),
+        cmocka_unit_test_setup_teardown(test_waiting, start, finish),
         cmocka_unit_test_setup_teardown(test_pong, start, finish),
         cmocka_unit_test_setup_teardown(test_differs, start, finish),
         cmocka_unit_test(test_broken),
