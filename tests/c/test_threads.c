@@ -1,6 +1,6 @@
 /*
  * The core under many threads, as a server calls it: four whose connections live and die, one that ticks, one that
- * carries actions out, one that asks. What matters most here is what the sanitizers say.
+ * carries actions out, one that asks, one that records. What matters most here is what the sanitizers say.
  */
 #include "support.h"
 
@@ -11,7 +11,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "replay.h"
+
 #define WORKERS 4
+#define OTHERS 4
 #define OWN 64 /* connections of a worker */
 #define ROUNDS 200000
 #define PAGES 2
@@ -223,12 +226,62 @@ static void *asking(void *argument)
     return NULL;
 }
 
+/* Switched on and off a few times; the last recording stays on. */
+#define RECORDINGS 5
+#define RECORD_BUFFER (64u << 20)
+#define RECORD_PIECE 65536
+
+static char *record;
+static size_t record_length;
+
+static void take_record(void)
+{
+    size_t length = 0;
+    do {
+        char *grown = realloc(record, record_length + RECORD_PIECE);
+        check(grown != NULL);
+        record = grown;
+        check(hb_core_recorded(core, record + record_length, RECORD_PIECE, &length) == HB_OK);
+        record_length += length;
+    } while (length == RECORD_PIECE);
+}
+
+static void *recording(void *argument)
+{
+    const struct timespec pause = {.tv_nsec = 3000000};
+    (void)argument;
+    for (int i = 0; !atomic_load(&done); i++) {
+        if (i < 2 * RECORDINGS && i % 2 == 0) {
+            record_length = 0;
+            hb_core_record_end(core);
+            check(hb_core_record(core, RECORD_BUFFER) == HB_OK);
+        }
+        take_record();
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+/* What all the threads did, in the order in which the core saw it, has one way to come out. */
+static void check_record(void)
+{
+    take_record();
+    replay_result r = replay_text(record, record_length, PAGES);
+    if (r.end != REPLAY_SAME) {
+        fail_msg("line %zu of the recording: %s", r.line, r.said);
+    }
+    assert_false(r.cut);
+    assert_true(r.decisions > 1000);
+    print_message("  replayed: %zu events, %zu decisions and answers\n", r.events, r.decisions);
+    free(record);
+}
+
 static void test_all_at_once(void **state)
 {
     (void)state;
     pthread_t workers[WORKERS];
-    pthread_t others[3];
-    void *(*const jobs[3])(void *) = {ticking, carrying_out, asking};
+    pthread_t others[OTHERS];
+    void *(*const jobs[OTHERS])(void *) = {ticking, carrying_out, asking, recording};
     atomic_store(&now_us, ORIGIN_US);
     assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
     for (size_t p = 0; p < PAGES; p++) {
@@ -237,7 +290,7 @@ static void test_all_at_once(void **state)
         assert_int_equal(hb_core_add_page(core, pages[p]), HB_OK);
     }
     one_tick();
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < OTHERS; i++) {
         assert_int_equal(pthread_create(&others[i], NULL, jobs[i], NULL), 0);
     }
     for (size_t i = 0; i < WORKERS; i++) {
@@ -247,7 +300,7 @@ static void test_all_at_once(void **state)
         assert_int_equal(pthread_join(workers[i], NULL), 0);
     }
     atomic_store(&done, true);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < OTHERS; i++) {
         assert_int_equal(pthread_join(others[i], NULL), 0);
     }
     /* Whoever is left is told of, and then nobody is. */
@@ -262,6 +315,7 @@ static void test_all_at_once(void **state)
         fail_msg("somebody is left: %s", json);
     }
     hb_string_free(json);
+    check_record();
     hb_core_free(core);
     for (size_t p = 0; p < PAGES; p++) {
         free(pages[p]);
