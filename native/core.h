@@ -76,6 +76,7 @@ struct hb_core {
     pthread_mutex_t lock;
     hb_clock clock;
     hb_policy policy;
+    hb_recorder *recorder; /* NULL: nothing is recorded; each event asks, so it lies beside what they all need */
     hb_page **pages;
     size_t page_count;
     size_t cursor;   /* slot that the next call of an unfinished tick goes on with */
@@ -97,8 +98,7 @@ struct hb_core {
     uint64_t decision_count;
     hb_decision decisions[HB_DECISIONS];
     hb_traces traces;
-    hb_recorder *recorder; /* NULL: nothing is recorded */
-    uint32_t *copies;      /* of all cells, while it is recorded */
+    uint32_t *copies; /* of all cells, while it is recorded */
     size_t copy_count;
     hb_recorder *recorder_next; /* of a recording that begins with the next tick */
 };

@@ -285,10 +285,12 @@ static void test_stopped(void **state)
     assert_int_equal(hb_core_record(s->rig.core, BUFFER), HB_OK);
     rig_quiet(&s->rig, 9);
     hb_core_stop(s->rig.core);
+    assert_int_equal(hb_core_in_charge(s->rig.core, s->rig.now_us), 0);
     rig_quiet(&s->rig, 15);
     assert_int_equal(take(s), HB_OK);
     same(s);
     assert_non_null(strstr(s->text, "\nstop\n"));
+    assert_non_null(strstr(s->text, " charge => 0\n"));
 }
 
 /* Recordings of servers: what was decided there is decided still. */
