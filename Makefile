@@ -22,6 +22,9 @@ PLATFORM := linux-$(shell uname -m)
 
 LIBRARY := $(BUILD)/native/libheartbeat.so
 PLUGIN := $(BUILD)/heartbeat.jar
+
+# xmpp.js and what runs it, for the tests.
+WEB_CLIENT := $(BUILD)/web-client/client.js
 CLASSES := java/target/plugin-heartbeat.jar
 DEMO := $(BUILD)/demo/lib/demo-1.jar
 BENCH := $(BUILD)/bench/lib/bench-micro-1.jar
@@ -213,11 +216,11 @@ test-java: $(PROPERTIES)
 	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test
 
 ## test-server: a real Openfire with the plugin, and real clients
-test-server: $(PLUGIN) $(BUILD)/native/replay | $(BUILD)/log
+test-server: $(PLUGIN) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
 
 ## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
-test-openfire: $(PLUGIN) $(BUILD)/native/replay | $(BUILD)/log
+test-openfire: $(PLUGIN) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 ifneq ($(OPENFIRE_HOME),)
 	$(check-home)
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
@@ -439,6 +442,19 @@ $(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES)
 	$(Q)cd $(STAGE) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >../plugin.files
 	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
 	$(Q)mv $(BUILD)/plugin.tmp $@
+
+# --- A client over WebSocket -------------------------------------------------------------------------------------------
+
+WEB_CLIENT_FILES := $(wildcard tests/web-client/*) tests/web-client/.npmrc
+
+# Copied last: it is what others look for.
+$(WEB_CLIENT): $(WEB_CLIENT_FILES) | $(BUILD)/log
+	@echo "  NPM     $(@D)"
+	$(Q)mkdir -p $(@D)
+	$(Q)cp tests/web-client/package.json tests/web-client/package-lock.json tests/web-client/.npmrc $(@D)/
+	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier >../log/npm.log 2>&1 || \
+	    { tail -n 30 ../log/npm.log >&2; exit 1; }
+	$(Q)cp tests/web-client/client.js $@
 
 # --- Demo -------------------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,9 @@ find_missing() {
     # Clients that are stopped and links that are cut.
     need procps has kill
     need nftables has nft
+    # A client over WebSocket.
+    need nodejs has node
+    need npm has npm
 }
 
 make_jansson() { echo "$(native/deps/jansson --where)/lib/libjansson.a"; }

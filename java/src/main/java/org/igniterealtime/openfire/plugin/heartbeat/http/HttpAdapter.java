@@ -15,6 +15,7 @@ import org.igniterealtime.openfire.plugin.heartbeat.Transport;
 import org.igniterealtime.openfire.plugin.heartbeat.Watched;
 import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.SessionManager;
+import org.jivesoftware.openfire.SessionPacketRouter;
 import org.jivesoftware.openfire.http.HttpSession;
 import org.jivesoftware.openfire.session.LocalClientSession;
 import org.jivesoftware.openfire.session.LocalSession;
@@ -39,6 +40,9 @@ public final class HttpAdapter implements Adapter {
     /** As the core takes it, 30 days. */
     private static final long OWN_MAX_S = TimeUnit.DAYS.toSeconds(30);
 
+    /** So strict that no policy is stricter: the core leaves the connection alone. */
+    private static final int NOT_OURS = 1;
+
     private final Sessions sessions;
     private final Map<Connection, HttpConnection> watched = new ConcurrentHashMap<>();
     private final RateLimit faults = new RateLimit();
@@ -52,6 +56,11 @@ public final class HttpAdapter implements Adapter {
     /** Openfire closes a silent WebSocket by itself; from 4.8.3 on. */
     private final boolean endsWebSockets;
 
+    /** What the stanzas of a WebSocket go through, and the session they go to; up to 4.7. */
+    private final Field router;
+
+    private final Field routed;
+
     /** Ends a session that is kept for a client that may resume; from 4.8 on. */
     private final Method terminateDetached;
 
@@ -62,6 +71,8 @@ public final class HttpAdapter implements Adapter {
         String handler = "org.jivesoftware.openfire.websocket.WebSocketClientConnectionHandler";
         socket = field(WebSocketConnection.class, "socket");
         lastReceived = field(classNamed(handler), "lastReceived");
+        router = field(classNamed("org.jivesoftware.openfire.websocket.XmppWebSocket"), "router");
+        routed = field(SessionPacketRouter.class, "session");
         endsWebSockets = classNamed(handler + "$XmppSessionIdleTask") != null;
         terminateDetached = method(SessionManager.class, "terminateDetached", LocalSession.class);
         sessions.setFinder(this::find);
@@ -71,7 +82,10 @@ public final class HttpAdapter implements Adapter {
     public void look() {
         watched.values().removeIf(each -> {
             try {
-                if (!each.isClosed()) {
+                if (detachesLate()) {
+                    each.detachLost();
+                }
+                if (!each.isOver()) {
                     each.look();
                     return false;
                 }
@@ -83,7 +97,7 @@ public final class HttpAdapter implements Adapter {
                     Log.error("{} could not be looked at", each.remote(), e);
                 }
             }
-            return each.isClosed();
+            return each.isOver();
         });
     }
 
@@ -91,6 +105,11 @@ public final class HttpAdapter implements Adapter {
     public void detach() {
         detached = true;
         watched.clear();
+    }
+
+    /** Up to 4.7. */
+    private boolean detachesLate() {
+        return terminateDetached == null;
     }
 
     private void end(HttpConnection each) {
@@ -105,7 +124,7 @@ public final class HttpAdapter implements Adapter {
 
     /** Whether Openfire itself has closed it for its silence, by what it is told to do now. */
     private boolean isEndedAsIdle(HttpConnection each) {
-        int own = ownOf(each.kind(), each.session);
+        int own = ownOf(each.kind(), each.session, each.connection());
         return each.kind() == Transport.Kind.WEBSOCKET && own > 0 && each.wasSilentFor(own);
     }
 
@@ -132,8 +151,8 @@ public final class HttpAdapter implements Adapter {
             return known.watched();
         }
         HttpConnection fresh =
-                new HttpConnection(kind, ownOf(kind, session), session, connection, readsOf(kind, session, connection),
-                        terminateDetached == null);
+                new HttpConnection(kind, ownOf(kind, session, connection), session, connection, readsOf(kind, session, connection),
+                        detachesLate());
         synchronized (fresh) {
             known = watched.putIfAbsent(connection, fresh);
             if (known == null) {
@@ -164,14 +183,31 @@ public final class HttpAdapter implements Adapter {
     }
 
     /** Seconds of silence after which Openfire itself ends it; 0: never. */
-    private int ownOf(Transport.Kind kind, LocalClientSession session) {
+    private int ownOf(Transport.Kind kind, LocalClientSession session, Connection connection) {
         if (kind == Transport.Kind.WEBSOCKET) {
+            if (isDeaf(session, connection)) {
+                return NOT_OURS;
+            }
             long idle = endsWebSockets ? JiveGlobals.getIntProperty(IDLE, IDLE_DEFAULT_MS) / 1000 : 0;
             return (int) Math.max(0, Math.min(idle, OWN_MAX_S));
         }
         // Held open for `wait`, and then nothing for as long as it may be away (XEP-0124, section 10).
         long own = seconds(session, "getWait") + seconds(session, "getInactivityTimeout");
         return (int) Math.max(1, Math.min(own, OWN_MAX_S));
+    }
+
+    /**
+     * Whether no stanza of the client comes from this session: up to 4.7, those of a WebSocket on which a session was
+     * resumed go on coming from the one that it was before.
+     */
+    private boolean isDeaf(LocalClientSession session, Connection connection) {
+        try {
+            Object open = router == null || routed == null ? null : socket.get(connection);
+            Object through = open == null ? null : router.get(open);
+            return through != null && routed.get(through) != session;
+        } catch (IllegalAccessException e) {
+            return false;
+        }
     }
 
     /** A number of seconds up to 4.4, a duration since. */

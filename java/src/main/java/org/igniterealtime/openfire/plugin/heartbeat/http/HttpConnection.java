@@ -125,6 +125,25 @@ final class HttpConnection implements Transport {
         return connection.isClosed();
     }
 
+    /** Closed, or its session goes on without it. */
+    boolean isOver() {
+        return isClosed() || session.isDetached() || session.getConnection() != connection;
+    }
+
+    /**
+     * Up to 4.7 Openfire keeps the session of a WebSocket that was lost, for its client to resume, and forgets to detach
+     * it: it would be kept for ever.
+     */
+    void detachLost() {
+        if (kind == Kind.WEBSOCKET && !connection.validate() && session.getStreamManager().getResume()) {
+            drop();
+            // Once it was resumed, Openfire's own listener has another session in mind.
+            if (!session.isDetached() && session.getConnection() == connection) {
+                session.setDetached();
+            }
+        }
+    }
+
     @Override
     public String remote() {
         return remote;

@@ -25,6 +25,11 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return isSince(4, 9) || isSince(4, 8) && patch >= 3;
     }
 
+    /** Whether what a client sends over the WebSocket on which it has resumed a session comes from that session. */
+    public boolean hearsResumedWebSockets() {
+        return isNetty();
+    }
+
     /** Whether a connection that it closes as idle by itself is told so, by a stream error. */
     public boolean saysWhyIdleEnds() {
         return isNetty();

@@ -4,10 +4,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 
 /** Signals to processes of ours. */
-final class Signals {
+public final class Signals {
     private Signals() {}
 
-    static void send(long pid, String name) {
+    public static void send(long pid, String name) {
         try {
             Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(pid)).inheritIO().start();
             if (kill.waitFor() != 0) {

@@ -19,6 +19,7 @@ import org.igniterealtime.openfire.heartbeat.harness.RawClient;
 final class HttpRows {
     private static final int AWAY_S = 5;
     private static final int WAIT_S = 2;
+    private static final int PATIENT_S = 60;
 
     /** Openfire answers an empty request later than after {@code wait}, now and then, and looks every 30 s in 4.2.0. */
     private static final double LATE = 50;
@@ -29,7 +30,7 @@ final class HttpRows {
     private HttpRows() {}
 
     static List<OwnRow> own() {
-        return List.of(new OwnRow(
+        OwnRow rows = new OwnRow(
                 "http",
                 HttpRows::configure,
                 List.of(
@@ -38,7 +39,13 @@ final class HttpRows {
                         new Row("ws-sm-ghost", HttpRows::webSocketGhost),
                         new Row("ws-logout", HttpRows::webSocketLogout),
                         new Row("bosh-silent", HttpRows::boshSilent),
-                        new Row("bosh-polls", HttpRows::boshPolls))));
+                        new Row("ws-sm-drop", HttpRows::webSocketDrop),
+                        new Row("bosh-polls", HttpRows::boshPolls),
+                        new Row("bosh-answers", HttpRows::boshAnswers),
+                        new Row("ws-xmppjs", HttpRows::xmppJsAnswers),
+                        new Row("ws-xmppjs-frozen", HttpRows::xmppJsFrozen),
+                        new Row("ws-xmppjs-resumes", HttpRows::xmppJsResumes)));
+        return List.of(rows, rows.alone());
     }
 
     private static OpenfireServer.Setup configure(OpenfireServer.Setup setup) {
@@ -61,11 +68,11 @@ final class HttpRows {
             awaitGone(client, T + OWN_PERIOD + 5);
             sleep(2 * TICK);
             double pinged = client.pings().isEmpty() ? -1 : seconds(client.lastSent(), client.pings().get(0).at());
-            double closed = seconds(client.lastSent(), client.over());
+            double closed = client.isOver() ? seconds(client.lastSent(), client.over()) : Double.POSITIVE_INFINITY;
             long ours = client.pings().stream().filter(WebClient.Seen::isOurPing).count();
             stage.saw(String.format(
-                    Locale.ROOT, "pinged %d times, %d by us, after %.1f s; closed after %.1f s",
-                    client.pings().size(), ours, pinged, closed));
+                    Locale.ROOT, "pinged %d times, %d by us, after %.1f s; %s",
+                    client.pings().size(), ours, pinged, closedAfter(client)));
             stage.must(client.pings().size() == 1, "it is pinged once");
             if (stage.server().version().endsSilentWebSockets()) {
                 stage.must(ours == 0, "it is Openfire's business");
@@ -76,9 +83,14 @@ final class HttpRows {
                 stage.must(isGoneTime(closed, T), "it is closed at T");
             }
             toldOnce(stage, contact, client);
-            JsonObject activity = Rows.lastActivityIs(stage, "client", false);
-            stage.must(activity != null, "last activity is kept");
+            Rows.lastActivityIs(stage, "client", false);
         }
+    }
+
+    private static String closedAfter(WebClient client) {
+        return client.isOver()
+                ? String.format(Locale.ROOT, "closed after %.1f s", seconds(client.lastSent(), client.over()))
+                : "not closed";
     }
 
     private static void webSocketAnswers(Stage stage) throws Exception {
@@ -104,10 +116,10 @@ final class HttpRows {
             awaitGone(client, T + OWN_PERIOD + 5);
             sleep(3 * TICK);
             List<Event> told = contact.presences(client.jid, "unavailable");
-            double after = told.isEmpty() ? -1 : seconds(client.over(), told.get(0).at());
+            double after = told.isEmpty() || !client.isOver() ? -1 : seconds(client.over(), told.get(0).at());
             stage.saw(String.format(
-                    Locale.ROOT, "closed after %.1f s, contact told %d times, %.1f s after the close",
-                    seconds(client.lastSent(), client.over()), told.size(), after));
+                    Locale.ROOT, "%s, contact told %d times, %.1f s after the close",
+                    closedAfter(client), told.size(), after));
             stage.must(told.size() == 1, "the contact is told once");
             stage.must(after <= TICK + 3 * SLACK, "within a tick of the close");
         }
@@ -118,15 +130,46 @@ final class HttpRows {
         RawClient contact = stage.contact();
         try (WebClient client = webSocket(stage).available()) {
             stage.begin();
-            sleep(TICK);
-            client.send("<presence xmlns='jabber:client' type='unavailable'><status>bye</status></presence>");
-            client.send("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
-            sleep(4 * TICK);
-            toldOnce(stage, contact, client);
-            JsonObject activity = Rows.lastActivityIs(stage, "client", false);
-            stage.saw("last activity: " + activity);
+            logout(stage, contact, client);
+        }
+    }
+
+    private static void logout(Stage stage, RawClient contact, WebClient client) throws Exception {
+        sleep(TICK);
+        long left = System.nanoTime();
+        client.end("<presence xmlns='jabber:client' type='unavailable'><status>bye</status></presence>");
+        sleep(4 * TICK);
+        loggedOut(stage, contact, client.jid, left, "bye");
+    }
+
+    private static void loggedOut(Stage stage, RawClient contact, String jid, long left, String status) {
+        List<Event> told = contact.presences(jid, "unavailable");
+        double after = told.isEmpty() ? -1 : seconds(left, told.get(0).at());
+        stage.saw(String.format(Locale.ROOT, "contact told %d times, after %.0f ms", told.size(), 1000 * after));
+        stage.must(told.size() == 1, "the contact is told once");
+        stage.must(after >= 0 && after <= TICK, "at once");
+        JsonObject activity = Rows.lastActivityIs(stage, "client", false);
+        if (activity != null) {
             stage.must("logout".equals(activity.get("why").getAsString()), "it is a logout: " + activity);
-            stage.must("bye".equals(activity.get("status").getAsString()), "its status is kept: " + activity);
+            stage.must(
+                    status == null || status.equals(activity.get("status").getAsString()),
+                    "its status is kept: " + activity);
+        }
+    }
+
+    /** The network goes, and the client may come back: nobody is told as long as it may. */
+    private static void webSocketDrop(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = webSocket(stage).resumable().available()) {
+            stage.begin();
+            sleep(TICK);
+            client.cut();
+            sleep(2 * T);
+            int told = contact.presences(client.jid, "unavailable").size();
+            stage.saw("contact told " + told + " times in 2 T");
+            stage.must(told == 0, "nobody is told within the resume window");
+            Rows.lastActivityIs(stage, "client", true);
         }
     }
 
@@ -166,10 +209,91 @@ final class HttpRows {
             stage.must(!client.isOver() && ours == 0, "who polls stays, and is not pinged");
             stage.must(contact.presences(client.jid, "unavailable").isEmpty(), "nobody is told");
             JsonObject activity = Rows.lastActivityIs(stage, "client", true);
-            // Openfire answers a request late, now and then: the last one may be a while ago.
-            double silent = (System.currentTimeMillis() - activity.get("seen_ms").getAsLong()) / 1e3;
-            double off = silent - seconds(client.lastSent(), System.nanoTime());
-            stage.must(Math.abs(off) <= 2 * TICK + SLACK, "each poll is a sign of life: " + off + " s off");
+            if (activity != null) {
+                // Openfire answers a request late, now and then: the last one may be a while ago.
+                double silent = (System.currentTimeMillis() - activity.get("seen_ms").getAsLong()) / 1e3;
+                double off = silent - seconds(client.lastSent(), System.nanoTime());
+                stage.must(Math.abs(off) <= 2 * TICK + SLACK, "each poll is a sign of life: " + off + " s off");
+            }
+        }
+    }
+
+    private static WebClient patient(Stage stage) throws Exception {
+        return WebClient.overBosh(stage.server(), stage.user("client"), PATIENT_S).login();
+    }
+
+    /** Its requests are so long that the plugin's policy is the stricter one: it asks, and hears. */
+    private static void boshAnswers(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = patient(stage).answerPings().available()) {
+            stage.begin();
+            sleep(2.5 * T);
+            stage.saw((client.isOver() ? "closed; " : "stays; ") + client.pings().size() + " pings in 2.5 T");
+            stage.must(!client.isOver(), "who answers stays");
+            stage.must(client.pings().size() >= 3, "it is pinged each time");
+            stage.must(contact.presences(client.jid, "unavailable").isEmpty(), "nobody is told");
+            Rows.lastActivityIs(stage, "client", true);
+        }
+    }
+
+    // ---- Clients as people use them.
+
+    private static void xmppJsAnswers(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (XmppJsClient client = new XmppJsClient(stage.server(), stage.user("client"))) {
+            stage.begin();
+            sleep(2.5 * T);
+            stage.saw(client.count("ping") + " pings in 2.5 T, disconnected " + client.count("disconnected") + " times");
+            stage.must(client.count("disconnected") == 0, "who answers stays");
+            stage.must(client.count("ping") >= 2, "it is pinged");
+            stage.must(contact.presences(client.jid(), "unavailable").isEmpty(), "nobody is told");
+            Rows.lastActivityIs(stage, "client", true);
+        }
+    }
+
+    /** A laptop that was shut: its connection stays open, and nobody answers. */
+    private static void xmppJsFrozen(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (XmppJsClient client = new XmppJsClient(stage.server(), stage.user("client"))) {
+            stage.begin();
+            client.stop();
+            long stopped = System.nanoTime();
+            double limit = T + OWN_PERIOD + 2 * TICK + SLACK;
+            sleep(limit + 2 * TICK);
+            List<Event> told = contact.presences(client.jid(), "unavailable");
+            double after = told.isEmpty() ? -1 : seconds(stopped, told.get(0).at());
+            stage.saw(String.format(Locale.ROOT, "contact told %d times, after %.1f s", told.size(), after));
+            stage.must(told.size() == 1, "the contact is told once");
+            // Its last byte is up to T/2 older.
+            stage.must(after >= T / 2 - SLACK && after <= limit, "when it is found dead");
+            Rows.lastActivityIs(stage, "client", false);
+        }
+    }
+
+    /** The network goes and comes: its session is had back, and contacts see nothing of it. */
+    private static void xmppJsResumes(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (XmppJsClient client = new XmppJsClient(stage.server(), stage.user("client"))) {
+            stage.begin();
+            client.cut();
+            client.await("resumed");
+            sleep(2 * T);
+            stage.saw(String.format(
+                    Locale.ROOT, "resumed %d times, disconnected %d times, %d pings, contact told %d times",
+                    client.count("resumed"), client.count("disconnected"), client.count("ping"),
+                    contact.presences(client.jid(), "unavailable").size()));
+            stage.must(client.count("resumed") == 1 && client.count("disconnected") == 1, "it is back, and stays");
+            if (stage.server().version().hearsResumedWebSockets()) {
+                stage.must(client.count("ping") >= 1, "it is watched again");
+            } else {
+                stage.must(client.count("ping") == 0, "nobody is asked whose answer is not heard");
+            }
+            stage.must(contact.presences(client.jid(), "unavailable").isEmpty(), "nobody is told");
+            Rows.lastActivityIs(stage, "client", true);
         }
     }
 

@@ -45,7 +45,7 @@ final class OwnServerTest {
     List<DynamicTest> rows() {
         SideBySide all = new SideBySide();
         for (int i = 0; i < rows.size(); i++) {
-            all.play(rows.get(i).rows(), sites.get(i), Site.Kind.PLUGIN);
+            all.play(rows.get(i).rows(), sites.get(i), rows.get(i).column());
         }
         return all.tests();
     }

@@ -66,6 +66,9 @@ abstract class WebClient implements AutoCloseable {
 
     abstract void write(String xml) throws Exception;
 
+    /** Ends the stream in order; what is given is the last that it says. */
+    abstract void end(String last) throws Exception;
+
     /** Cuts the connection without a word. */
     abstract void cut();
 
@@ -209,6 +212,12 @@ abstract class WebClient implements AutoCloseable {
         }
 
         @Override
+        void end(String last) throws Exception {
+            send(last);
+            send("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+        }
+
+        @Override
         void cut() {
             socket.abort();
         }
@@ -297,6 +306,12 @@ abstract class WebClient implements AutoCloseable {
             super.available();
             poll();
             return this;
+        }
+
+        @Override
+        void end(String last) throws Exception {
+            silent = true;
+            taken(post(" type='terminate'", last));
         }
 
         @Override
