@@ -24,7 +24,7 @@ LIBRARY := $(BUILD)/native/libheartbeat.so
 PLUGIN := $(BUILD)/heartbeat.jar
 
 # xmpp.js and what runs it, for the tests.
-WEB_CLIENT := $(BUILD)/web-client/client.js
+WEB_CLIENT := $(BUILD)/web-client/talk.js
 CLASSES := java/target/plugin-heartbeat.jar
 DEMO := $(BUILD)/demo/lib/demo-1.jar
 BENCH := $(BUILD)/bench/lib/bench-micro-1.jar
@@ -443,7 +443,7 @@ $(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES)
 	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
 	$(Q)mv $(BUILD)/plugin.tmp $@
 
-# --- A client over WebSocket -------------------------------------------------------------------------------------------
+# --- Clients over WebSocket and BOSH -------------------------------------------------------------------------------------------
 
 WEB_CLIENT_FILES := $(wildcard tests/web-client/*) tests/web-client/.npmrc
 
@@ -454,7 +454,8 @@ $(WEB_CLIENT): $(WEB_CLIENT_FILES) | $(BUILD)/log
 	$(Q)cp tests/web-client/package.json tests/web-client/package-lock.json tests/web-client/.npmrc $(@D)/
 	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier >../log/npm.log 2>&1 || \
 	    { tail -n 30 ../log/npm.log >&2; exit 1; }
-	$(Q)cp tests/web-client/client.js $@
+	$(Q)cp tests/web-client/xmppjs.js tests/web-client/strophe.js $(@D)/
+	$(Q)cp tests/web-client/talk.js $@
 
 # --- Demo -------------------------------------------------------------------------------------------------------------
 

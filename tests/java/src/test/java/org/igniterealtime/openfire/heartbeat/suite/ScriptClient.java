@@ -14,8 +14,8 @@ import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.igniterealtime.openfire.heartbeat.harness.Signals;
 
-/** A client over WebSocket as people really use them: xmpp.js, in a process of its own (tests/web-client). */
-final class XmppJsClient implements AutoCloseable {
+/** A client in a browser's language, as people really use them, in a process of its own (tests/web-client). */
+final class ScriptClient implements AutoCloseable {
     /** A stopped process can not see that we are gone: then this ends it. */
     private static final String LONGEST_LIFE = "300";
 
@@ -26,14 +26,22 @@ final class XmppJsClient implements AutoCloseable {
     private final long pid;
     private final String jid;
 
-    XmppJsClient(OpenfireServer server, String user) throws IOException, InterruptedException {
-        Path script = Products.folder("web-client").resolve("client.js");
+    static ScriptClient xmppJs(OpenfireServer server, String user) throws IOException, InterruptedException {
+        return new ScriptClient("xmppjs.js", "ws://127.0.0.1:" + server.port(WebClient.PORT) + "/ws/", server, user);
+    }
+
+    static ScriptClient strophe(OpenfireServer server, String user) throws IOException, InterruptedException {
+        return new ScriptClient("strophe.js", "http://127.0.0.1:" + server.port(WebClient.PORT) + "/http-bind/", server, user);
+    }
+
+    private ScriptClient(String name, String address, OpenfireServer server, String user) throws IOException, InterruptedException {
+        Path script = Products.folder("web-client").resolve(name);
         process = new ProcessBuilder(
-                        "timeout", "--signal=KILL", LONGEST_LIFE, "node", script.toString(),
-                        "ws://127.0.0.1:" + server.port(WebClient.PORT) + "/ws/", server.domain(), user, user, "web")
+                        "timeout", "--signal=KILL", LONGEST_LIFE, "node", script.toString(), address,
+                        server.domain(), user, user, "web")
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        Thread listener = new Thread(this::listen, "xmpp.js of " + user);
+        Thread listener = new Thread(this::listen, name + " of " + user);
         listener.setDaemon(true);
         listener.start();
         pid = Long.parseLong(await("pid"));
@@ -63,7 +71,7 @@ final class XmppJsClient implements AutoCloseable {
             while (count(word) == 0) {
                 long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
                 if (left <= 0) {
-                    throw new IllegalStateException("xmpp.js did not say " + word + ", but " + said);
+                    throw new IllegalStateException("it did not say " + word + ", but " + said);
                 }
                 said.wait(left);
             }

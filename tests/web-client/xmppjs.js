@@ -1,9 +1,8 @@
-// A client over WebSocket, as people really use them: xmpp.js, as it comes. Says on standard output what happens to it, a
-// line each; takes commands on standard input. Arguments: address, domain, user, password, resource.
+// A client over WebSocket, as people really use them: xmpp.js, as it comes. Arguments: address, domain, user, password, resource.
 import { webcrypto } from "node:crypto";
-import { createInterface } from "node:readline";
 import { client, xml } from "@xmpp/client";
 import WebSocket from "ws";
+import { say, take } from "./talk.js";
 
 // What browsers have, and the Node of Debian 12 has not.
 globalThis.WebSocket = WebSocket;
@@ -12,10 +11,6 @@ globalThis.crypto ??= webcrypto;
 const [service, domain, username, password, resource] = process.argv.slice(2);
 const xmpp = client({ service, domain, username, password, resource });
 let socket;
-
-function say(...words) {
-  console.log(words.join(" "));
-}
 
 xmpp.on("error", (error) => say("error", error.message));
 xmpp.on("connect", () => {
@@ -33,14 +28,8 @@ xmpp.on("stanza", (stanza) => {
 });
 xmpp.streamManagement.on("resumed", () => say("resumed"));
 
-const commands = {
+take({
   // As a network that goes: no closing handshake.
   cut: () => socket.terminate(),
-  logout: () => xmpp.stop(),
-};
-createInterface({ input: process.stdin })
-  .on("line", (line) => commands[line]())
-  .on("close", () => process.exit());
-
-say("pid", process.pid);
+});
 xmpp.start().catch((error) => say("failed", error.message));
