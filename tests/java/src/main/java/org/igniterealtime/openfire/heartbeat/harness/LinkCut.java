@@ -9,15 +9,15 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A link that is down: from here until {@link #close}, every packet from and to a client's port on loopback is lost, and
- * nobody hears of it. Needs nftables and the right to use them. The kernel removes the rules when this JVM ends.
+ * A link that is down: from here until {@link #close}, every packet of a connection on loopback is lost, and nobody
+ * hears of it. The port of a client alone is not enough: another has it too, with another server. Needs nftables and the right to use them. The kernel removes the rules when this JVM ends.
  */
 public final class LinkCut implements AutoCloseable {
     private final Process nft;
     private final OutputStream commands;
 
-    public LinkCut(int port) {
-        String table = "inet heartbeat_" + port;
+    public LinkCut(int client, int server) {
+        String table = "inet heartbeat_" + client + "_" + server;
         try {
             Path said = Files.createTempFile(Products.folder("servers"), "nft-", ".log");
             nft = new ProcessBuilder("nft", "-i")
@@ -29,9 +29,9 @@ public final class LinkCut implements AutoCloseable {
             say("add table " + table + " { flags owner; }");
             // On their way in: dropped on their way out, the sender would be told.
             say("add chain " + table + " in { type filter hook input priority 0; }");
-            say("add rule " + table + " in iifname lo tcp sport " + port + " drop");
-            say("add rule " + table + " in iifname lo tcp dport " + port + " drop");
-            awaitTable(table, said);
+            say("add rule " + table + " in iifname lo " + between(client, server) + " drop");
+            say("add rule " + table + " in iifname lo " + between(server, client) + " drop");
+            awaitRule(between(server, client), said);
         } catch (IOException e) {
             throw new UncheckedIOException("nftables does not work here", e);
         }
@@ -42,13 +42,16 @@ public final class LinkCut implements AutoCloseable {
         commands.flush();
     }
 
-    /** Returns when both rules are in place. */
-    private void awaitTable(String table, Path said) throws IOException {
+    private static String between(int from, int to) {
+        return "tcp sport " + from + " tcp dport " + to;
+    }
+
+    /** Returns when the rule is in place, and all before it. */
+    private void awaitRule(String rule, Path said) throws IOException {
         for (int tries = 0; tries < 100; tries++) {
             Process list = new ProcessBuilder("nft", "list", "ruleset").redirectErrorStream(true).start();
             String rules = new String(list.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            int at = rules.indexOf("table " + table + " ");
-            if (at >= 0 && rules.indexOf("dport", at) >= 0) {
+            if (rules.contains(rule)) {
                 return;
             }
             try {

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -42,6 +43,7 @@ final class CrowdTest {
     private static final int STORM = 500;
     private static final int BYSTANDERS = 50;
     private static final int CHECKS = 10_000;
+    private static final Duration STALL = Duration.ofSeconds(60);
     private static final int KNOCKS_AT_ONCE = 20;
     private static final int LOGINS_AT_ONCE = 8;
 
@@ -52,6 +54,7 @@ final class CrowdTest {
                 new OwnRow("crowd", setup -> setup.heap("1g").shortPauses(), CrowdTest::crowd),
                 new OwnRow("mass-death", setup -> setup.heap("1g").shortPauses(), CrowdTest::massDeath),
                 new OwnRow("reset-storm", setup -> setup.heap("1g").shortPauses(), CrowdTest::resetStorm),
+                new OwnRow("stall", setup -> setup.heap("1g").shortPauses(), CrowdTest::stall),
                 new OwnRow("health-checks", CrowdTest::healthChecks));
         List<DynamicTest> tests = new ArrayList<>();
         for (OwnRow row : rows) {
@@ -226,6 +229,28 @@ final class CrowdTest {
         stage.must(pings.stream().allMatch(s -> isPingTime(s, T / 2)), "others are pinged in time: " + Times.list(pings));
         ticksStayOnTime(stage, before, status.getAsJsonObject("counts"));
         stage.must(kept == BYSTANDERS + 1, "nothing is kept of who went: " + kept);
+    }
+
+    /** The server stands still for a minute: nobody goes who answers afterwards. */
+    private static void stall(Stage stage) throws Exception {
+        List<String> parts = parts("c", CROWD);
+        stage.people(parts);
+        RawClient contact = stage.contact();
+        List<RawClient> all = login(parts, part -> stage.login(part).answerPings(PingAnswer.RESULT));
+        stage.begin(0.002);
+        stage.server().freeze(STALL);
+        long awake = System.nanoTime();
+        sleep(T + 2 * TICK);
+        long stayed = all.stream().filter(client -> !client.isOver()).count();
+        long pinged = all.stream()
+                .filter(client -> !client.events(awake, Event::isPing).isEmpty())
+                .count();
+        int told = contact.events(event -> event.isPresence("unavailable")).size();
+        stage.saw(String.format(
+                Locale.ROOT, "stood still for %d s: %d of %d stay, %d are pinged afterwards, contact told of %d",
+                STALL.getSeconds(), stayed, all.size(), pinged, told));
+        stage.must(stayed == all.size() && told == 0, "who answers stays");
+        stage.must(pinged == all.size(), "all are watched again");
     }
 
     private static List<Double> silences(RawClient client, long since) {

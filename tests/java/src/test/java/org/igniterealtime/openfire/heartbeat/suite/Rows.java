@@ -158,7 +158,7 @@ final class Rows {
         stage.begin();
         client.sync();
         long silent = client.lastSent();
-        try (LinkCut cut = new LinkCut(client.localPort())) {
+        try (LinkCut cut = new LinkCut(client.localPort(), stage.server().door().port())) {
             goneUnheard(stage, contact, client.jid(), silent);
             stage.must(Fate.of(client).pings().isEmpty(), "the link is down", client);
         }
@@ -521,7 +521,7 @@ final class Rows {
         RawClient contact = stage.contact();
         RawClient old = stage.login("client");
         stage.begin();
-        try (LinkCut cut = new LinkCut(old.localPort())) {
+        try (LinkCut cut = new LinkCut(old.localPort(), stage.server().door().port())) {
             sleep(T / 3);
             RawClient fresh = stage.login("client").answerPings(PingAnswer.RESULT);
             staysAfterTheOldOne(stage, contact, fresh);
