@@ -1,11 +1,14 @@
-#define _POSIX_C_SOURCE 200809L /* strnlen */
+#define _DEFAULT_SOURCE /* strnlen, madvise */
 
 #include "activity.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define FIRST_CAPACITY 64
+#define FIRST_CAPACITY 8
+#define BLOCK_UNITS (1U << HB_USER_BLOCK_BITS)
+#define BLOCK_BYTES ((size_t)BLOCK_UNITS * HB_USER_UNIT)
 
 static uint64_t rotate(uint64_t x, int by)
 {
@@ -62,82 +65,191 @@ size_t hb_utf8_cut(const char *text, size_t length, size_t max)
     return end;
 }
 
-void hb_users_init(hb_users *users, uint64_t seed0, uint64_t seed1)
+int hb_users_init(hb_users *users, uint64_t seed0, uint64_t seed1)
 {
     memset(users, 0, sizeof *users);
+    users->blocks = calloc(HB_USER_BLOCKS_MAX, sizeof *users->blocks);
+    if (!users->blocks)
+        return HB_ENOMEM;
     users->seed[0] = seed0;
     users->seed[1] = seed1;
+    for (size_t i = 0; i < HB_USER_STRIPES; i++) {
+        pthread_mutex_init(&users->stripes[i].lock, NULL);
+        users->stripes[i].changes = &users->own_changes[i];
+    }
+    return HB_OK;
 }
 
 void hb_users_close(hb_users *users)
 {
-    for (size_t i = 0; i < users->capacity; i++) {
-        if (users->slots[i]) {
-            free(users->slots[i]->status);
-            free(users->slots[i]);
+    if (!users->blocks)
+        return;
+    for (size_t i = 0; i < HB_USER_STRIPES; i++) {
+        hb_user_stripe *stripe = &users->stripes[i];
+        for (size_t k = 0; k < stripe->capacity; k++) {
+            if (stripe->places[k].user)
+                free(hb_user_at(users, stripe->places[k].user)->status);
         }
+        free(stripe->places);
+        pthread_mutex_destroy(&stripe->lock);
     }
-    free(users->slots);
+    for (size_t i = 0; i < users->block_count; i++)
+        free(users->blocks[i]);
+    free(users->blocks);
     memset(users, 0, sizeof *users);
 }
 
-/* Where this name stands, or the free place where it would. The table has at least one free place. */
-static size_t place_of(const hb_users *users, const char *name, size_t length)
+void hb_users_count_in(hb_users *users, uint32_t *changes)
 {
-    size_t mask = users->capacity - 1;
-    size_t i = (size_t)hb_siphash(users->seed, name, length) & mask;
+    for (size_t i = 0; i < HB_USER_STRIPES; i++) {
+        hb_user_stripe *stripe = &users->stripes[i];
+        pthread_mutex_lock(&stripe->lock);
+        changes[i] = *stripe->changes;
+        stripe->changes = &changes[i];
+        pthread_mutex_unlock(&stripe->lock);
+    }
+}
 
-    while (users->slots[i]) {
-        const hb_user *user = users->slots[i];
-        if (user->name_length == length && memcmp(user->name, name, length) == 0)
-            break;
+static size_t stripe_of(uint64_t hash)
+{
+    return (size_t)(hash >> 32) % HB_USER_STRIPES;
+}
+
+/* Where this name stands, or the free place where it would. The stripe has at least one free place. */
+static hb_user_place *place_of(const hb_users *users, const hb_user_stripe *stripe, uint32_t tag, const char *name,
+                               size_t length)
+{
+    size_t mask = stripe->capacity - 1;
+    size_t i = tag & mask;
+
+    while (stripe->places[i].user) {
+        if (stripe->places[i].tag == tag) {
+            const hb_user *user = hb_user_at(users, stripe->places[i].user);
+            if (user->name_length == length && memcmp(user->name, name, length) == 0)
+                break;
+        }
         i = (i + 1) & mask;
     }
-    return i;
+    return &stripe->places[i];
+}
+
+static hb_user_ref find(const hb_users *users, uint64_t hash, const char *name, size_t length)
+{
+    const hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
+
+    return stripe->capacity ? place_of(users, stripe, (uint32_t)hash, name, length)->user : HB_NO_USER;
 }
 
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length)
 {
-    return users->capacity ? users->slots[place_of(users, name, length)] : NULL;
+    hb_user_ref user = find(users, hb_siphash(users->seed, name, length), name, length);
+
+    return user ? hb_user_at(users, user) : NULL;
 }
 
-static int grow(hb_users *users)
+int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out)
 {
-    hb_users larger = *users;
+    uint64_t hash = hb_siphash(users->seed, name, length);
+    hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
 
-    larger.capacity = users->capacity ? users->capacity * 2 : FIRST_CAPACITY;
-    larger.slots = calloc(larger.capacity, sizeof(hb_user *));
-    if (!larger.slots)
-        return HB_ENOMEM;
-    for (size_t i = 0; i < users->capacity; i++) {
-        hb_user *user = users->slots[i];
-        if (user)
-            larger.slots[place_of(&larger, user->name, user->name_length)] = user;
+    pthread_mutex_lock(&stripe->lock);
+    hb_user_ref found = find(users, hash, name, length);
+    if (found) {
+        const hb_user *user = hb_user_at(users, found);
+        out->ms = user->seen_ms;
+        out->online = user->sessions != HB_NO_SLOT;
+        out->stripe = user->stripe;
+        out->change = *stripe->changes;
     }
-    larger.bytes += (larger.capacity - users->capacity) * sizeof(hb_user *);
-    free(users->slots);
-    *users = larger;
+    pthread_mutex_unlock(&stripe->lock);
+    return found != HB_NO_USER;
+}
+
+void hb_user_lock(hb_users *users, const hb_user *user)
+{
+    pthread_mutex_lock(&users->stripes[user->stripe].lock);
+}
+
+void hb_user_unlock(hb_users *users, const hb_user *user)
+{
+    hb_user_stripe *stripe = &users->stripes[user->stripe];
+
+    __atomic_store_n(stripe->changes, *stripe->changes + 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+/* Made beside the old index: lookups wait for the change from one to the other only. */
+static int grow(hb_users *users, hb_user_stripe *stripe)
+{
+    uint32_t capacity = stripe->capacity ? stripe->capacity * 2 : FIRST_CAPACITY;
+    hb_user_place *places = calloc(capacity, sizeof *places);
+    hb_user_place *old = stripe->places;
+
+    if (!places)
+        return HB_ENOMEM;
+    for (size_t k = 0; k < stripe->capacity; k++) {
+        size_t i = old[k].tag & (capacity - 1);
+        if (!old[k].user)
+            continue;
+        while (places[i].user)
+            i = (i + 1) & (capacity - 1);
+        places[i] = old[k];
+    }
+    users->bytes += (capacity - stripe->capacity) * sizeof *places;
+    pthread_mutex_lock(&stripe->lock);
+    stripe->places = places;
+    stripe->capacity = capacity;
+    pthread_mutex_unlock(&stripe->lock);
+    free(old);
     return HB_OK;
 }
 
-hb_user *hb_users_get(hb_users *users, const char *name, size_t length)
+/* Room for a user. 0: there is none. */
+static hb_user_ref room_for(hb_users *users, size_t bytes)
 {
-    hb_user *user = hb_users_find(users, name, length);
+    uint32_t units = (uint32_t)((bytes + HB_USER_UNIT - 1) / HB_USER_UNIT);
 
-    if (user)
-        return user;
-    if (users->count * 4 >= users->capacity * 3 && grow(users) < 0)
-        return NULL;
-    user = calloc(1, sizeof *user + length);
-    if (!user)
-        return NULL;
-    user->sessions = HB_NO_SLOT;
-    user->name_length = (uint16_t)length;
-    memcpy(user->name, name, length);
-    users->slots[place_of(users, name, length)] = user;
-    users->count++;
-    users->bytes += sizeof *user + length;
+    if (!users->block_count || users->used + units > BLOCK_UNITS) {
+        if (users->block_count == HB_USER_BLOCKS_MAX)
+            return HB_NO_USER;
+        unsigned char *block = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+        if (!block)
+            return HB_NO_USER;
+        /* The first one takes memory as it is used; of more, fewer and larger pages are faster to look up in. */
+        if (users->block_count)
+            (void)madvise(block, BLOCK_BYTES, MADV_HUGEPAGE);
+        users->blocks[users->block_count++] = block;
+        users->used = users->block_count == 1 ? 1 : 0; /* HB_NO_USER is nobody */
+    }
+    hb_user_ref user = (uint32_t)(users->block_count - 1) << HB_USER_BLOCK_BITS | users->used;
+    users->used += units;
+    users->bytes += (size_t)units * HB_USER_UNIT;
     return user;
+}
+
+hb_user_ref hb_users_get(hb_users *users, const char *name, size_t length)
+{
+    uint64_t hash = hb_siphash(users->seed, name, length);
+    hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
+    hb_user_ref known = find(users, hash, name, length);
+
+    if (known)
+        return known;
+    if (stripe->count * 4 >= stripe->capacity * 3 && grow(users, stripe) < 0)
+        return HB_NO_USER;
+    hb_user_ref fresh = room_for(users, sizeof(hb_user) + length);
+    if (!fresh)
+        return HB_NO_USER;
+    hb_user *user = hb_user_at(users, fresh);
+    *user = (hb_user){
+        .sessions = HB_NO_SLOT, .name_length = (uint16_t)length, .stripe = (uint8_t)(stripe - users->stripes)};
+    memcpy(user->name, name, length);
+    hb_user_lock(users, user);
+    *place_of(users, stripe, (uint32_t)hash, name, length) = (hb_user_place){.tag = (uint32_t)hash, .user = fresh};
+    stripe->count++;
+    hb_user_unlock(users, user);
+    users->count++;
+    return fresh;
 }
 
 int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_t length)
@@ -162,9 +274,17 @@ int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_
 
 void hb_users_set_back(hb_users *users, int64_t wall_ms, int64_t ms)
 {
-    for (size_t i = 0; i < users->capacity; i++) {
-        hb_user *user = users->slots[i];
-        if (user && user->seen_ms > wall_ms)
-            user->seen_ms -= ms;
+    for (size_t i = 0; i < HB_USER_STRIPES; i++) {
+        const hb_user_stripe *stripe = &users->stripes[i];
+        for (size_t k = 0; k < stripe->capacity; k++) {
+            if (!stripe->places[k].user)
+                continue;
+            hb_user *user = hb_user_at(users, stripe->places[k].user);
+            if (user->seen_ms > wall_ms) {
+                hb_user_lock(users, user);
+                user->seen_ms -= ms;
+                hb_user_unlock(users, user);
+            }
+        }
     }
 }

@@ -2,15 +2,30 @@
  * activity.h - last activity per user: when a byte was last read from any of their sessions that is over, and how the
  * last one ended. Live sessions hang on their user as a list, which core.c walks.
  *
+ * The index is cut into stripes by the name's hash, each with a lock of its own, so that a lookup waits for a change of
+ * one user at most. Users lie in blocks that are never moved; an index entry is a part of the hash and where the user
+ * is.
+ *
  * Memory   The table owns its users and their texts; a user stays where it is until the table is closed.
- * Threads  The caller locks.
+ * Threads  hb_users_peek may be called by any. For everything else the caller holds the core's lock, and hb_user_lock
+ *          while it changes what hb_users_peek looks at: seen_ms, sessions.
  */
 #ifndef HB_ACTIVITY_H
 #define HB_ACTIVITY_H
 
+#include <pthread.h>
+
 #include "heartbeat.h"
 
 #define HB_NO_SLOT UINT32_MAX
+
+/* Which user, in 4 bytes. */
+typedef uint32_t hb_user_ref;
+#define HB_NO_USER 0
+
+#define HB_USER_UNIT 8        /* what a hb_user_ref counts, in bytes */
+#define HB_USER_BLOCK_BITS 18 /* units of a block: 2 MB */
+#define HB_USER_BLOCKS_MAX 16384
 
 typedef struct hb_user {
     int64_t seen_ms;      /* wall time; 0: never */
@@ -18,25 +33,61 @@ typedef struct hb_user {
     uint32_t sessions;    /* slot of the first session that is open or detached, HB_NO_SLOT if none */
     uint16_t name_length; /* of name */
     uint8_t why;          /* hb_reason of the last session's end */
-    char name[];          /* not NUL-terminated */
+    uint8_t stripe;
+    char name[]; /* not NUL-terminated */
 } hb_user;
 
+typedef struct hb_user_place {
+    uint32_t tag; /* of the name's hash */
+    hb_user_ref user;
+} hb_user_place;
+
+typedef struct hb_user_stripe {
+    pthread_mutex_t lock;
+    hb_user_place *places; /* open addressing; capacity is 0 or a power of 2 */
+    uint32_t capacity;
+    uint32_t count;
+    uint32_t *changes; /* counted by hb_user_unlock */
+} hb_user_stripe;
+
 typedef struct hb_users {
-    hb_user **slots; /* open addressing; capacity is a power of 2 */
-    size_t capacity;
-    size_t count;
-    size_t bytes;     /* allocated for all of it */
     uint64_t seed[2]; /* keyed hashing: nobody can register names that collide */
+    unsigned char **blocks;
+    size_t block_count;
+    uint32_t used; /* units of the last block */
+    size_t count;
+    size_t bytes; /* of users, their texts and the index */
+    uint32_t own_changes[HB_USER_STRIPES];
+    hb_user_stripe stripes[HB_USER_STRIPES];
 } hb_users;
 
-void hb_users_init(hb_users *users, uint64_t seed0, uint64_t seed1);
+/* HB_ENOMEM: nothing was made. */
+int hb_users_init(hb_users *users, uint64_t seed0, uint64_t seed1);
 void hb_users_close(hb_users *users);
+
+/* From now on changes are counted there, HB_USER_STRIPES of them, which outlive the table. */
+void hb_users_count_in(hb_users *users, uint32_t *changes);
+
+/* Not of HB_NO_USER. */
+static inline hb_user *hb_user_at(const hb_users *users, hb_user_ref user)
+{
+    size_t in_block = user & ((1U << HB_USER_BLOCK_BITS) - 1);
+
+    return (hb_user *)(void *)(users->blocks[user >> HB_USER_BLOCK_BITS] + in_block * HB_USER_UNIT);
+}
 
 /* The user of that name, or NULL. */
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length);
 
-/* The user of that name, made if unknown. NULL: out of memory. length is at most HB_JID_MAX. */
-hb_user *hb_users_get(hb_users *users, const char *name, size_t length);
+/* The user of that name, made if unknown. HB_NO_USER: out of memory. length is at most HB_JID_MAX. */
+hb_user_ref hb_users_get(hb_users *users, const char *name, size_t length);
+
+/* What is known of a user without the sessions that are open. 1: found, 0: unknown. */
+int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out);
+
+/* Around each change. */
+void hb_user_lock(hb_users *users, const hb_user *user);
+void hb_user_unlock(hb_users *users, const hb_user *user);
 
 /* Keeps a copy of a status, cut to HB_STATUS_MAX; NULL forgets it. On HB_ENOMEM the old one stays. */
 int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_t length);

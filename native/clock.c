@@ -61,7 +61,7 @@ int64_t hb_clock_advance(hb_clock *clock, int64_t now_us, int64_t wall_ms)
         if (off < 0 && wall_ms < clock->wall_ms)
             set_back = -off;
     }
-    clock->wall_ms = wall_ms;
+    __atomic_store_n(&clock->wall_ms, wall_ms, __ATOMIC_RELAXED); /* hb_core_seen reads it without the lock */
     return set_back;
 }
 

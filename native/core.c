@@ -25,15 +25,17 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         code = hb_pingid_random(core->ping_key, HB_PINGID_KEY);
     if (code == HB_OK)
         code = hb_traces_init(&core->traces);
+    if (code == HB_OK)
+        code = hb_users_init(&core->users, seeds[1], seeds[2]);
     if (code == HB_OK && pthread_mutex_init(&core->lock, NULL) != 0)
         code = HB_ENOMEM;
     if (code < 0) {
+        hb_users_close(&core->users);
         hb_traces_close(&core->traces);
         free(core);
         return code;
     }
     core->seed = seeds[0];
-    hb_users_init(&core->users, seeds[1], seeds[2]);
     hb_clock_init(&core->clock, now_us, wall_ms);
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
     core->advanced_us = now_us;
@@ -148,7 +150,6 @@ static int bind_slot(hb_core *core, uint32_t slot, const char *jid, size_t lengt
 {
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
-    hb_user *user = NULL;
     size_t node = hb_node_length(jid, length);
 
     if (page->jid[i]) {
@@ -159,7 +160,7 @@ static int bind_slot(hb_core *core, uint32_t slot, const char *jid, size_t lengt
     if (!copy)
         return HB_ENOMEM;
     if (node && !anonymous) {
-        user = hb_users_get(&core->users, jid, node);
+        hb_user_ref user = hb_users_get(&core->users, jid, node);
         if (!user) {
             free(copy);
             return HB_ENOMEM;
@@ -195,14 +196,13 @@ int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length,
 
 static int take_available(hb_core *core, uint32_t slot)
 {
-    const hb_page *page = hb_page_of(core, slot);
-    size_t i = hb_index_of(slot);
+    hb_user *user = hb_user_of(core, slot);
 
-    if (!page->jid[i])
+    if (!hb_page_of(core, slot)->jid[hb_index_of(slot)])
         return HB_EINVAL; /* nobody to be available yet */
     (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE);
-    if (page->user[i])
-        (void)hb_user_set_status(&core->users, page->user[i], NULL, 0);
+    if (user)
+        (void)hb_user_set_status(&core->users, user, NULL, 0);
     return HB_OK;
 }
 
@@ -230,7 +230,7 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
 
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
-        hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+        hb_user *user = hb_user_of(core, slot);
         if (hb_recording(core)) {
             hb_record_event(core, slot, closed ? "told" : "unavailable");
             hb_record_answer(core, HB_OK);
@@ -339,7 +339,7 @@ static hb_reason end_of(hb_session session)
 static void end_session(hb_core *core, uint32_t slot, hb_event event)
 {
     hb_session before = hb_page_of(core, slot)->session[hb_index_of(slot)];
-    hb_user *user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+    hb_user *user = hb_user_of(core, slot);
 
     if (!hb_page_of(core, slot)->jid[hb_index_of(slot)])
         event = HB_EV_CLOSED; /* nobody has logged in: there is nothing to resume */
@@ -394,9 +394,9 @@ static int resume(hb_core *core, uint32_t from, uint32_t to)
         return HB_EINVAL;
     session = hb_session_resumed(session);
     if (old->user[o]) {
-        hb_user *user = old->user[o];
+        /* In this order, so that nobody sees the user without a session. */
+        hb_slot_link(core, to, old->user[o]);
         hb_slot_unlink(core, from);
-        hb_slot_link(core, to, user);
     }
     page->jid[i] = old->jid[o];
     old->jid[o] = NULL;
@@ -442,11 +442,13 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
 
     if (!user)
         return 0;
+    hb_user_lock(&core->users, user);
     for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)]) {
         if (hb_recording(core))
             hb_record_see(core, slot);
         hb_slot_see(core, user, slot); /* kept, so that what was told once never goes back */
     }
+    hb_user_unlock(&core->users, user);
     out->seen_ms = user->seen_ms < core->clock.wall_ms ? user->seen_ms : core->clock.wall_ms;
     out->online = user->sessions != HB_NO_SLOT;
     out->why = (hb_reason)user->why;
@@ -454,6 +456,32 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
     if (user->status)
         memcpy(out->status, user->status, out->length);
     return 1;
+}
+
+int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out)
+{
+    int found = hb_users_peek(&core->users, user, length, out);
+
+    if (found && out->online) {
+        hb_activity activity;
+        pthread_mutex_lock(&core->lock);
+        found = hb_core_activity(core, user, length, &activity);
+        pthread_mutex_unlock(&core->lock);
+        out->ms = activity.seen_ms;
+        out->online = activity.online;
+        return found;
+    }
+    int64_t wall_ms = __atomic_load_n(&core->clock.wall_ms, __ATOMIC_RELAXED);
+    if (found && out->ms > wall_ms)
+        out->ms = wall_ms;
+    return found;
+}
+
+void hb_core_count_changes(hb_core *core, uint32_t *changes)
+{
+    pthread_mutex_lock(&core->lock);
+    hb_users_count_in(&core->users, changes);
+    pthread_mutex_unlock(&core->lock);
 }
 
 int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out)

@@ -1,7 +1,8 @@
 /*
  * core.h - the core's insides, for core.c, decide.c, slots.c and status.c.
  *
- * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of one page.
+ * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of one page. Users have
+ *          locks of their own beside it (activity.h), taken after it.
  */
 #ifndef HB_CORE_H
 #define HB_CORE_H
@@ -42,7 +43,7 @@ typedef struct hb_page {
     uint32_t generation[HB_PAGE_CELLS];
     uint32_t next[HB_PAGE_CELLS]; /* session of the same user, or next free slot */
     uint32_t prev[HB_PAGE_CELLS];
-    hb_user *user[HB_PAGE_CELLS]; /* NULL: not logged in, or anonymous */
+    hb_user_ref user[HB_PAGE_CELLS]; /* HB_NO_USER: not logged in, or anonymous */
     hb_jid *jid[HB_PAGE_CELLS];
     int64_t answered_us[HB_PAGE_CELLS]; /* when the last answered ping was sent; 0: none was */
     uint32_t rtt_us[HB_PAGE_CELLS];     /* its round trip */
@@ -124,6 +125,14 @@ static inline hb_token hb_token_of(const hb_core *core, uint32_t slot)
     return (hb_token)hb_page_of(core, slot)->generation[hb_index_of(slot)] << 32 | slot;
 }
 
+/* NULL: not logged in, or anonymous. */
+static inline hb_user *hb_user_of(const hb_core *core, uint32_t slot)
+{
+    hb_user_ref user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+
+    return user ? hb_user_at(&core->users, user) : NULL;
+}
+
 static inline hb_transport hb_transport_of(const hb_page *page, size_t i)
 {
     return (hb_transport)(page->own[i] >> HB_OWN_BITS);
@@ -155,9 +164,9 @@ hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);
 /* The same with a moment of which the caller knows more. */
 hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment);
 
-void hb_slot_link(hb_core *core, uint32_t slot, hb_user *user);
+void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref);
 
-/* Keeps what was seen of a session with its user. */
+/* Keeps what was seen of a session with its user, whose lock the caller holds. */
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot);
 
 /* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */

@@ -225,7 +225,7 @@ static uint32_t twin_of(const hb_core *core, uint32_t slot)
 {
     const hb_page *page = hb_page_of(core, slot);
     const hb_jid *jid = page->jid[hb_index_of(slot)];
-    const hb_user *user = page->user[hb_index_of(slot)];
+    const hb_user *user = hb_user_of(core, slot);
     uint32_t other = user ? user->sessions : HB_NO_SLOT;
 
     while (other != HB_NO_SLOT) {

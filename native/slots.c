@@ -115,17 +115,20 @@ static void put_free(hb_core *core, uint32_t slot)
     core->last_free = slot;
 }
 
-void hb_slot_link(hb_core *core, uint32_t slot, hb_user *user)
+void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref)
 {
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
+    hb_user *user = hb_user_at(&core->users, ref);
 
-    page->user[i] = user;
+    page->user[i] = ref;
     page->prev[i] = HB_NO_SLOT;
     page->next[i] = user->sessions;
     if (user->sessions != HB_NO_SLOT)
         hb_page_of(core, user->sessions)->prev[hb_index_of(user->sessions)] = slot;
+    hb_user_lock(&core->users, user);
     user->sessions = slot;
+    hb_user_unlock(&core->users, user);
 }
 
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
@@ -141,10 +144,11 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
 {
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
-    hb_user *user = page->user[i];
+    hb_user *user = hb_user_of(core, slot);
 
     if (!user)
         return;
+    hb_user_lock(&core->users, user);
     hb_slot_see(core, user, slot);
     if (page->prev[i] != HB_NO_SLOT)
         hb_page_of(core, page->prev[i])->next[hb_index_of(page->prev[i])] = page->next[i];
@@ -152,6 +156,7 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
         user->sessions = page->next[i];
     if (page->next[i] != HB_NO_SLOT)
         hb_page_of(core, page->next[i])->prev[hb_index_of(page->next[i])] = page->prev[i];
+    hb_user_unlock(&core->users, user);
 }
 
 /* Gives a slot back. Its user must have been unlinked. */
@@ -165,7 +170,7 @@ void hb_slot_release(hb_core *core, uint32_t slot)
         core->jid_bytes -= sizeof(hb_jid) + page->jid[i]->length;
     free(page->jid[i]);
     page->jid[i] = NULL;
-    page->user[i] = NULL;
+    page->user[i] = HB_NO_USER;
     hb_slot_set(core, slot, none, HB_NEVER);
     page->generation[i] = page->generation[i] == GENERATION_MAX ? 1 : page->generation[i] + 1;
     put_free(core, slot);

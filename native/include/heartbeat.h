@@ -246,7 +246,29 @@ typedef struct hb_activity {
 /* The last activity of a user, by the node of the JID as the server stores it. 1: found, 0: unknown. */
 int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out);
 
-/* The same as JSON (docs/status.md), freed with hb_string_free. 1: found, 0: unknown. */
+/* Users are kept in so many parts, each with a lock of its own. */
+#define HB_USER_STRIPES 256
+
+typedef struct hb_seen {
+    int64_t ms;      /* seen_ms of hb_activity */
+    bool online;     /* and of that */
+    uint32_t stripe; /* the part that the user is in */
+    uint32_t change; /* the count of changes of that part, as of this answer */
+} hb_seen;
+
+/*
+ * When a user was last seen, as hb_core_last_activity says. 1: found, 0: unknown. Of a user who is not online it waits
+ * for nothing but the change of another one in the same part.
+ */
+int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out);
+
+/*
+ * Counts changes there, HB_USER_STRIPES of them: an answer of hb_core_seen about a user who was not online is true as
+ * long as changes[stripe] is what it was. Memory: the caller's, until the core is freed. Called once at most.
+ */
+void hb_core_count_changes(hb_core *core, uint32_t *changes);
+
+/* hb_core_last_activity as JSON (docs/status.md), freed with hb_string_free. 1: found, 0: unknown. */
 int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length);
 
 /*

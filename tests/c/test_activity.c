@@ -55,88 +55,106 @@ static void test_utf8_cut(void **state)
     }
 }
 
+static hb_users users;
+
+static hb_user *get(const char *name, size_t length)
+{
+    hb_user_ref user = hb_users_get(&users, name, length);
+
+    assert_int_not_equal(user, HB_NO_USER);
+    return hb_user_at(&users, user);
+}
+
+static hb_user *find(const char *name, size_t length)
+{
+    return hb_users_find(&users, name, length);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return hb_users_init(&users, seed[0], seed[1]);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hb_users_close(&users);
+    return 0;
+}
+
 static void test_empty(void **state)
 {
     (void)state;
-    hb_users users;
-    hb_users_init(&users, seed[0], seed[1]);
-    assert_null(hb_users_find(&users, "alice", 5));
-    assert_null(hb_users_find(&users, "", 0));
+    hb_seen seen;
+    assert_null(find("alice", 5));
+    assert_null(find("", 0));
+    assert_int_equal(hb_users_peek(&users, "alice", 5, &seen), 0);
     hb_users_set_back(&users, 0, 1000);
     assert_int_equal(users.count, 0);
     hb_users_close(&users);
-    assert_null(hb_users_find(&users, "alice", 5));
-    hb_users_close(&users);
+    assert_null(find("alice", 5));
 }
 
 static void test_names(void **state)
 {
     (void)state;
-    hb_users users;
-    hb_users_init(&users, seed[0], seed[1]);
-    hb_user *alice = hb_users_get(&users, "alice", 5);
-    assert_non_null(alice);
+    hb_user *alice = get("alice", 5);
     assert_int_equal(alice->seen_ms, 0);
     assert_null(alice->status);
     assert_int_equal(alice->sessions, HB_NO_SLOT);
     assert_int_equal(alice->why, HB_WHY_NONE);
     assert_int_equal(alice->name_length, 5);
     assert_memory_equal(alice->name, "alice", 5);
-    assert_ptr_equal(hb_users_get(&users, "alice", 5), alice);
-    assert_ptr_equal(hb_users_find(&users, "alicexyz", 5), alice);
+    assert_ptr_equal(get("alice", 5), alice);
+    assert_ptr_equal(find("alicexyz", 5), alice);
     /* Names are bytes: no case, no prefix, no NUL is special. */
-    assert_null(hb_users_find(&users, "Alice", 5));
-    assert_null(hb_users_find(&users, "alic", 4));
-    assert_null(hb_users_find(&users, "alice\0", 6));
-    hb_user *with_nul = hb_users_get(&users, "alice\0", 6);
-    assert_non_null(with_nul);
+    assert_null(find("Alice", 5));
+    assert_null(find("alic", 4));
+    assert_null(find("alice\0", 6));
+    hb_user *with_nul = get("alice\0", 6);
     assert_ptr_not_equal(with_nul, alice);
     assert_int_equal(users.count, 2);
     char longest[HB_JID_MAX];
     memset(longest, 'x', sizeof longest);
-    hb_user *large = hb_users_get(&users, longest, sizeof longest);
-    assert_non_null(large);
+    hb_user *large = get(longest, sizeof longest);
     assert_int_equal(large->name_length, sizeof longest);
-    assert_ptr_equal(hb_users_find(&users, longest, sizeof longest), large);
-    assert_null(hb_users_find(&users, longest, sizeof longest - 1));
-    hb_users_close(&users);
+    assert_ptr_equal(find(longest, sizeof longest), large);
+    assert_null(find(longest, sizeof longest - 1));
 }
 
-/* Users stay where they are while the table grows. */
+/* Users stay where they are while the table grows, over many blocks. */
 static void test_many(void **state)
 {
     (void)state;
-    enum { COUNT = 20000 };
+    enum { COUNT = 200000 };
     static hb_user *known[COUNT];
-    hb_users users;
     char name[32];
-    hb_users_init(&users, seed[0], seed[1]);
     for (int i = 0; i < COUNT; i++) {
-        text_print(name, sizeof name, "user%d", i);
-        known[i] = hb_users_get(&users, name, strlen(name));
-        assert_non_null(known[i]);
+        text_print(name, sizeof name, "user%08d", i);
+        known[i] = get(name, 12);
         known[i]->seen_ms = i + 1;
     }
     assert_int_equal(users.count, COUNT);
-    assert_true(users.count < users.capacity);
+    assert_true(users.block_count > 2);
     for (int i = 0; i < COUNT; i++) {
-        text_print(name, sizeof name, "user%d", i);
-        assert_ptr_equal(hb_users_find(&users, name, strlen(name)), known[i]);
+        hb_seen seen;
+        text_print(name, sizeof name, "user%08d", i);
+        assert_ptr_equal(find(name, 12), known[i]);
         assert_int_equal(known[i]->seen_ms, i + 1);
+        assert_int_equal(hb_users_peek(&users, name, 12, &seen), 1);
+        assert_int_equal(seen.ms, i + 1);
+        assert_int_equal(seen.stripe, known[i]->stripe);
+        assert_false(seen.online);
     }
-    assert_null(hb_users_find(&users, "user-1", 6));
-    /* What it says that it holds is about what it holds. */
-    assert_in_range(users.bytes, COUNT * sizeof(hb_user), COUNT * (sizeof(hb_user) + 16 + 8 * sizeof(hb_user *)));
-    hb_users_close(&users);
+    assert_null(find("user-1", 6));
+    assert_in_range(users.bytes, COUNT * (sizeof(hb_user) + 12), COUNT * 70);
 }
 
 static void test_status(void **state)
 {
     (void)state;
-    hb_users users;
-    hb_users_init(&users, seed[0], seed[1]);
-    hb_user *user = hb_users_get(&users, "erin", 4);
-    assert_non_null(user);
+    hb_user *user = get("erin", 4);
     size_t bytes = users.bytes;
     assert_int_equal(hb_user_set_status(&users, user, "Gone fishing", 12), HB_OK);
     assert_string_equal(user->status, "Gone fishing");
@@ -148,16 +166,12 @@ static void test_status(void **state)
     assert_int_equal(hb_user_set_status(&users, user, NULL, 0), HB_OK);
     assert_null(user->status);
     assert_int_equal(users.bytes, bytes);
-    hb_users_close(&users);
 }
 
 static void test_long_status(void **state)
 {
     (void)state;
-    hb_users users;
-    hb_users_init(&users, seed[0], seed[1]);
-    hb_user *user = hb_users_get(&users, "erin", 4);
-    assert_non_null(user);
+    hb_user *user = get("erin", 4);
     static char text[1 << 20];
     memset(text, 'x', sizeof text);
     assert_int_equal(hb_user_set_status(&users, user, text, HB_STATUS_MAX), HB_OK);
@@ -171,19 +185,15 @@ static void test_long_status(void **state)
     }
     assert_int_equal(hb_user_set_status(&users, user, text, sizeof text), HB_OK);
     assert_int_equal(strlen(user->status), HB_STATUS_MAX / 4 * 4);
-    hb_users_close(&users);
 }
 
 static void test_set_back(void **state)
 {
     (void)state;
-    hb_users users;
-    hb_users_init(&users, seed[0], seed[1]);
-    hb_user *past = hb_users_get(&users, "past", 4);
-    hb_user *now = hb_users_get(&users, "now", 3);
-    hb_user *future = hb_users_get(&users, "future", 6);
-    hb_user *never = hb_users_get(&users, "never", 5);
-    assert_true(past && now && future && never);
+    hb_user *past = get("past", 4);
+    hb_user *now = get("now", 3);
+    hb_user *future = get("future", 6);
+    hb_user *never = get("never", 5);
     past->seen_ms = 1000;
     now->seen_ms = 5000;
     future->seen_ms = 8600;
@@ -192,15 +202,39 @@ static void test_set_back(void **state)
     assert_int_equal(now->seen_ms, 5000);
     assert_int_equal(future->seen_ms, 5000);
     assert_int_equal(never->seen_ms, 0);
-    hb_users_close(&users);
 }
+
+/* Each change is counted, where the caller wants it. */
+static void test_changes(void **state)
+{
+    (void)state;
+    uint32_t counts[HB_USER_STRIPES];
+    hb_seen seen;
+    hb_user *alice = get("alice", 5);
+    assert_int_equal(hb_users_peek(&users, "alice", 5, &seen), 1);
+    uint32_t before = seen.change;
+    hb_users_count_in(&users, counts);
+    assert_int_equal(counts[alice->stripe], before);
+    hb_user_lock(&users, alice);
+    alice->seen_ms = 7;
+    alice->sessions = 3;
+    hb_user_unlock(&users, alice);
+    assert_int_equal(counts[alice->stripe], before + 1);
+    assert_int_equal(hb_users_peek(&users, "alice", 5, &seen), 1);
+    assert_int_equal(seen.change, before + 1);
+    assert_int_equal(seen.ms, 7);
+    assert_true(seen.online);
+    hb_users_close(&users); /* counts outlive it */
+}
+
+#define with_users(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_siphash),     cmocka_unit_test(test_utf8_cut), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_many),     cmocka_unit_test(test_status),
-        cmocka_unit_test(test_long_status), cmocka_unit_test(test_set_back),
+        cmocka_unit_test(test_siphash), cmocka_unit_test(test_utf8_cut), with_users(test_empty),
+        with_users(test_names),         with_users(test_many),           with_users(test_status),
+        with_users(test_long_status),   with_users(test_set_back),       with_users(test_changes),
     };
     return cmocka_run_group_tests_name("activity", tests, NULL, NULL);
 }

@@ -23,9 +23,11 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 static long fail_at; /* fails when it counts down to 0; negative: never */
 static long allocations;
@@ -55,6 +57,11 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
     return fails() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 /* A core in the middle of things: alice pinged, bob about to be, carol not logged in. */
@@ -414,6 +421,7 @@ static void test_no_allocations(void **state)
     hb_action out[16];
     size_t count;
     hb_activity a;
+    hb_seen seen;
     hb_order order;
     hb_token dave;
     stage_open(&s);
@@ -427,6 +435,7 @@ static void test_no_allocations(void **state)
     assert_int_equal(hb_core_detached(core, s.alice), HB_OK);
     assert_int_equal(hb_core_resumed(core, s.alice, s.carol), HB_OK);
     assert_int_equal(hb_core_last_activity(core, "alice", 5, &a), 1);
+    assert_int_equal(hb_core_seen(core, "alice", 5, &seen), 1);
     assert_int_equal(hb_core_configure(core, NULL, 0, 20000, false, NULL), HB_OK);
     for (int i = 0; i < 60; i++) {
         s.rig.now_us += 1000000;

@@ -579,6 +579,34 @@ static void test_hostile_texts(void **state)
     hb_string_free(text);
 }
 
+/* The cheap look says what the whole answer says, and its count tells when that is not so any more. */
+static void test_seen(void **state)
+{
+    rig *r = *state;
+    uint32_t changes[HB_USER_STRIPES];
+    hb_seen look;
+    hb_core_count_changes(r->core, changes);
+    assert_int_equal(hb_core_seen(r->core, "erin", 4, &look), 0);
+    hb_token token = rig_login(r, "erin@example.org/x", true);
+    rig_step(r, rig_second(r) + 2);
+    rig_read(r, token);
+    rig_step(r, rig_second(r) + 2);
+    assert_int_equal(hb_core_seen(r->core, "erin", 4, &look), 1);
+    assert_true(look.online);
+    assert_int_equal(look.ms, seen(r, "erin").seen_ms);
+    assert_int_equal(hb_core_closed(r->core, token), HB_OK);
+    int64_t last = seen(r, "erin").seen_ms;
+    assert_int_equal(hb_core_seen(r->core, "erin", 4, &look), 1);
+    assert_false(look.online);
+    assert_int_equal(look.ms, last);
+    assert_int_equal(changes[look.stripe], look.change);
+    token = rig_login(r, "erin@example.org/y", true);
+    assert_int_not_equal(changes[look.stripe], look.change);
+    assert_int_equal(hb_core_seen(r->core, "erin", 4, &look), 1);
+    assert_true(look.online);
+    assert_int_equal(hb_core_closed(r->core, token), HB_OK);
+}
+
 static void test_last_activity_json(void **state)
 {
     rig *r = *state;
@@ -760,13 +788,28 @@ int main(void)
 {
 #define with_core(test) cmocka_unit_test_setup_teardown(test, start, finish)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts), cmocka_unit_test(test_new),    cmocka_unit_test(test_pages),
-        with_core(test_arguments),    with_core(test_stale_tokens),  with_core(test_longest_jid),
-        with_core(test_nodes),        with_core(test_small_buffers), with_core(test_spread),
-        with_core(test_cells),        with_core(test_round_trip),    with_core(test_status),
-        with_core(test_decisions),    with_core(test_hostile_texts), with_core(test_last_activity_json),
-        with_core(test_status_texts), with_core(test_many_sessions), cmocka_unit_test(test_fractions),
-        with_core(test_in_charge),    with_core(test_stopped),       with_core(test_configure),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_new),
+        cmocka_unit_test(test_pages),
+        with_core(test_arguments),
+        with_core(test_stale_tokens),
+        with_core(test_longest_jid),
+        with_core(test_nodes),
+        with_core(test_small_buffers),
+        with_core(test_spread),
+        with_core(test_cells),
+        with_core(test_round_trip),
+        with_core(test_status),
+        with_core(test_decisions),
+        with_core(test_hostile_texts),
+        with_core(test_last_activity_json),
+        with_core(test_seen),
+        with_core(test_status_texts),
+        with_core(test_many_sessions),
+        cmocka_unit_test(test_fractions),
+        with_core(test_in_charge),
+        with_core(test_stopped),
+        with_core(test_configure),
     };
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);
 }

@@ -210,6 +210,11 @@ static void *asking(void *argument)
             check(activity.seen_ms >= told[which]); /* seen-is-true: it never goes back */
             told[which] = activity.seen_ms;
         }
+        hb_seen seen;
+        if (hb_core_seen(core, user, strlen(user), &seen) == 1) {
+            check(seen.ms >= told[which] && seen.stripe < HB_USER_STRIPES);
+            told[which] = seen.ms;
+        }
         char *json = NULL;
         size_t length = 0;
         if (i % 16 == 0) {

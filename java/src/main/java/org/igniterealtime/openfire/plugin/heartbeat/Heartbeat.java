@@ -20,10 +20,12 @@ final class Heartbeat implements AutoCloseable {
     private final HttpAdapter http;
     private final PolicyProperty policy;
     private final Recording recording;
+    private final LastActivity lastActivity;
 
     private Heartbeat(NativeCore core, Clock clock, File home) {
         this.core = core;
         Sessions sessions = new Sessions(core, clock);
+        lastActivity = new LastActivity(core);
         policy = new PolicyProperty(core);
         policy.apply();
         actions = new Actions(core, clock, sessions);
@@ -62,6 +64,10 @@ final class Heartbeat implements AutoCloseable {
 
     NativeCore core() {
         return core;
+    }
+
+    LastActivity lastActivity() {
+        return lastActivity;
     }
 
     private void open() {

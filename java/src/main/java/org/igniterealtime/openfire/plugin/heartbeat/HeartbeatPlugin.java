@@ -68,6 +68,17 @@ public final class HeartbeatPlugin implements Plugin {
         return heartbeat == null ? null : heartbeat.core().lastActivity(user);
     }
 
+    /**
+     * When a byte was last read from any of a user's sessions, in milliseconds since 1970, to the second; -1: unknown or
+     * off. Cheap enough to be asked for each user of a list.
+     *
+     * @param user the node of the JID as Openfire stores it
+     */
+    public long lastSeen(String user) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? LastActivity.UNKNOWN : heartbeat.lastActivity().of(user) >> 1;
+    }
+
     /** Why something was done to the sessions with this full JID, as JSON, or null when nothing is known or off. */
     public String why(String fullJid) {
         Heartbeat heartbeat = running;

@@ -5,9 +5,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * The native core, and the only class with native methods. It translates; {@code native/include/heartbeat.h} says what
@@ -50,11 +47,13 @@ final class NativeCore implements AutoCloseable {
     /** Bytes of one action: token (long), verb (int), reason (int), in native byte order. */
     static final int ACTION_BYTES = 16;
 
+    /** Parts that users are kept in ({@code HB_USER_STRIPES}). */
+    static final int STRIPES = 256;
+
     private static final int PAGE_CELLS = 4096;
     private static final int CELL_BYTES = 4;
 
-    private final ReadWriteLock gate = new ReentrantReadWriteLock();
-    private final Lock call = gate.readLock();
+    private final Gate call = new Gate();
     private volatile ByteBuffer[] pages = new ByteBuffer[0];
     private long handle;
 
@@ -316,6 +315,32 @@ final class NativeCore implements AutoCloseable {
         return json == null ? null : new String(json, StandardCharsets.UTF_8);
     }
 
+    /**
+     * When a user was last seen: wall time &lt;&lt; 1, with 1 added for who is online; -1: unknown.
+     *
+     * @param where takes the user's stripe, and the count of changes of that stripe that the answer is of
+     */
+    long seen(String user, int[] where) {
+        call.lock();
+        try {
+            return handle == 0 ? -1 : seen0(handle, user, where);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Has changes of users counted in {@code counts} (direct, {@link #STRIPES} ints). To be called once. */
+    void countChanges(ByteBuffer counts) {
+        call.lock();
+        try {
+            if (handle != 0 && countChanges0(handle, counts) < 0) {
+                throw new IllegalArgumentException("no place for the counts of changes");
+            }
+        } finally {
+            call.unlock();
+        }
+    }
+
     /** Why something was done to the sessions with a full JID, as JSON, or null when nothing is known. */
     String why(String fullJid) {
         byte[] json;
@@ -366,16 +391,10 @@ final class NativeCore implements AutoCloseable {
 
     @Override
     public void close() {
-        Lock all = gate.writeLock();
-        all.lock();
-        try {
-            if (handle != 0) {
-                free0(handle);
-                handle = 0;
-            }
-        } finally {
-            all.unlock();
-        }
+        call.close(() -> {
+            free0(handle);
+            handle = 0;
+        });
     }
 
     private static byte[] utf8(String text) {
@@ -421,6 +440,10 @@ final class NativeCore implements AutoCloseable {
     private static native byte[] status0(long handle, boolean detail);
 
     private static native byte[] lastActivity0(long handle, byte[] user);
+
+    private static native long seen0(long handle, String user, int[] where);
+
+    private static native int countChanges0(long handle, ByteBuffer counts);
 
     private static native byte[] why0(long handle, byte[] fullJid);
 

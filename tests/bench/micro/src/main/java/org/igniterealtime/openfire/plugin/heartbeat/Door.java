@@ -14,6 +14,7 @@ public final class Door implements AutoCloseable {
     private final Clock clock = new Clock();
     private final NativeCore core;
     private final Sessions sessions;
+    private final LastActivity lastActivity;
     private final ByteBuffer due =
             ByteBuffer.allocateDirect(ACTIONS * NativeCore.ACTION_BYTES).order(ByteOrder.nativeOrder());
     private long nowUs = clock.nowUs();
@@ -23,6 +24,7 @@ public final class Door implements AutoCloseable {
         load();
         core = new NativeCore(nowUs, wallMs);
         sessions = new Sessions(core, clock);
+        lastActivity = new LastActivity(core);
         nextSecond();
         advance();
     }
@@ -70,8 +72,9 @@ public final class Door implements AutoCloseable {
         core.closed(token);
     }
 
-    public String lastActivity(String user) {
-        return core.lastActivity(user);
+    /** When a user was last seen, and whether they are online; negative: unknown. */
+    public long lastActivity(String user) {
+        return lastActivity.of(user);
     }
 
     public void idle(long idleMs) {
