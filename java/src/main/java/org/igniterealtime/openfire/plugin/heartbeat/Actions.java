@@ -9,6 +9,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.auth.UnauthorizedException;
 import org.jivesoftware.openfire.session.LocalClientSession;
@@ -34,6 +35,7 @@ final class Actions implements AutoCloseable {
     private final NativeCore core;
     private final Clock clock;
     private final Sessions sessions;
+    private final Consumer<String> gone;
     private final ThreadPoolExecutor pool;
 
     /** What waits per session. A session has an entry while a thread works on it. */
@@ -49,7 +51,9 @@ final class Actions implements AutoCloseable {
         }
     }
 
-    Actions(NativeCore core, Clock clock, Sessions sessions) {
+    /** @param gone tells the contacts of a full JID that it is unavailable */
+    Actions(NativeCore core, Clock clock, Sessions sessions, Consumer<String> gone) {
+        this.gone = gone;
         this.core = core;
         this.clock = clock;
         this.sessions = sessions;
@@ -139,7 +143,7 @@ final class Actions implements AutoCloseable {
             Log.debug(who + ": " + Names.verb(action.verb) + " (" + why + ") becomes " + Names.verb(order.verb));
         }
         if (order.verb == NativeCore.UNAVAILABLE) {
-            routeUnavailable(order.text);
+            gone.accept(order.text);
         } else if (watched != null) {
             carryOut(watched, order, who, why);
         }
@@ -195,7 +199,7 @@ final class Actions implements AutoCloseable {
         }
     }
 
-    private static void routeUnavailable(String from) {
+    static void routeUnavailable(String from) {
         Presence gone = new Presence(Presence.Type.unavailable);
         gone.setFrom(from);
         XMPPServer.getInstance().getPresenceRouter().route(gone);

@@ -28,7 +28,7 @@ final class Heartbeat implements AutoCloseable {
         lastActivity = new LastActivity(core);
         policy = new PolicyProperty(core);
         policy.apply();
-        actions = new Actions(core, clock, sessions);
+        actions = new Actions(core, clock, sessions, Actions::routeUnavailable);
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
         events = new OpenfireEvents(core, sessions, policy);
