@@ -29,24 +29,41 @@ static void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= word;
+}
+
+/* At most 8 bytes, the first one lowest. */
+static uint64_t word_of(const uint8_t *bytes, size_t count)
+{
+    uint64_t word = 0;
+
+    if (count == 8) {
+        memcpy(&word, bytes, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+#endif
+        return word;
+    }
+    for (size_t k = 0; k < count; k++)
+        word |= (uint64_t)bytes[k] << (8 * k);
+    return word;
+}
+
 uint64_t hb_siphash(const uint64_t seed[2], const void *bytes, size_t length)
 {
     const uint8_t *in = bytes;
     uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575u, seed[1] ^ 0x646f72616e646f6du, seed[0] ^ 0x6c7967656e657261u,
                      seed[1] ^ 0x7465646279746573u};
 
-    for (size_t at = 0; at <= length; at += 8) {
-        uint64_t word = 0;
-        size_t left = length - at;
-        for (size_t k = 0; k < 8 && k < left; k++)
-            word |= (uint64_t)in[at + k] << (8 * k);
-        if (left < 8)
-            word |= (uint64_t)length << 56;
-        v[3] ^= word;
-        sip_round(v);
-        sip_round(v);
-        v[0] ^= word;
-    }
+    size_t whole = length & ~(size_t)7;
+    for (size_t at = 0; at < whole; at += 8)
+        sip_word(v, word_of(in + at, 8));
+    sip_word(v, word_of(in + whole, length - whole) | (uint64_t)length << 56);
     v[2] ^= 0xff;
     for (int i = 0; i < 4; i++)
         sip_round(v);
@@ -110,6 +127,11 @@ void hb_users_count_in(hb_users *users, uint32_t *changes)
     }
 }
 
+uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length)
+{
+    return hb_siphash(users->seed, name, length);
+}
+
 static size_t stripe_of(uint64_t hash)
 {
     return (size_t)(hash >> 32) % HB_USER_STRIPES;
@@ -142,14 +164,14 @@ static hb_user_ref find(const hb_users *users, uint64_t hash, const char *name, 
 
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length)
 {
-    hb_user_ref user = find(users, hb_siphash(users->seed, name, length), name, length);
+    hb_user_ref user = find(users, hb_users_hash(users, name, length), name, length);
 
     return user ? hb_user_at(users, user) : NULL;
 }
 
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out)
 {
-    uint64_t hash = hb_siphash(users->seed, name, length);
+    uint64_t hash = hb_users_hash(users, name, length);
     hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
 
     pthread_mutex_lock(&stripe->lock);
@@ -227,9 +249,8 @@ static hb_user_ref room_for(hb_users *users, size_t bytes)
     return user;
 }
 
-hb_user_ref hb_users_get(hb_users *users, const char *name, size_t length)
+hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length)
 {
-    uint64_t hash = hb_siphash(users->seed, name, length);
     hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
     hb_user_ref known = find(users, hash, name, length);
 

@@ -79,8 +79,11 @@ static inline hb_user *hb_user_at(const hb_users *users, hb_user_ref user)
 /* The user of that name, or NULL. */
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length);
 
+/* What hb_users_get wants to know of a name. May be called by any thread. */
+uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length);
+
 /* The user of that name, made if unknown. HB_NO_USER: out of memory. length is at most HB_JID_MAX. */
-hb_user_ref hb_users_get(hb_users *users, const char *name, size_t length);
+hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length);
 
 /* What is known of a user without the sessions that are open. 1: found, 0: unknown. */
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out);

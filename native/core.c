@@ -1,9 +1,26 @@
+#define _GNU_SOURCE /* the adaptive mutex of glibc */
+
 #include "core.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define IDLE_DEFAULT_MS INT64_C(360000) /* of Openfire's xmpp.client.idle */
+
+/* It is held for so short a time that whoever finds it taken rather tries again a few times than goes to sleep. */
+static bool make_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+
+    if (pthread_mutexattr_init(&attributes) != 0)
+        return false;
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+    (void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    bool made = pthread_mutex_init(lock, &attributes) == 0;
+    pthread_mutexattr_destroy(&attributes);
+    return made;
+}
 
 int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms, hb_core **out)
 {
@@ -27,7 +44,7 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         code = hb_traces_init(&core->traces);
     if (code == HB_OK)
         code = hb_users_init(&core->users, seeds[1], seeds[2]);
-    if (code == HB_OK && pthread_mutex_init(&core->lock, NULL) != 0)
+    if (code == HB_OK && !make_lock(&core->lock))
         code = HB_ENOMEM;
     if (code < 0) {
         hb_users_close(&core->users);
@@ -146,31 +163,37 @@ size_t hb_node_length(const char *jid, size_t length)
     return at ? (size_t)(at - jid) : 0;
 }
 
-static int bind_slot(hb_core *core, uint32_t slot, const char *jid, size_t length, bool anonymous)
+static hb_jid *copy_jid(const char *jid, size_t length)
+{
+    hb_jid *copy = malloc(sizeof *copy + length);
+
+    if (copy) {
+        copy->length = (uint16_t)length;
+        memcpy(copy->text, jid, length);
+    }
+    return copy;
+}
+
+/* On HB_OK the slot has jid, and *jid is NULL. node: of which user, 0: nobody's. */
+static int bind_slot(hb_core *core, uint32_t slot, hb_jid **jid, size_t node, uint64_t hash)
 {
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
-    size_t node = hb_node_length(jid, length);
+    size_t length = (*jid)->length;
 
     if (page->jid[i]) {
-        bool same = page->jid[i]->length == length && memcmp(page->jid[i]->text, jid, length) == 0;
+        bool same = page->jid[i]->length == length && memcmp(page->jid[i]->text, (*jid)->text, length) == 0;
         return same ? HB_OK : HB_EINVAL;
     }
-    hb_jid *copy = malloc(sizeof *copy + length);
-    if (!copy)
-        return HB_ENOMEM;
-    if (node && !anonymous) {
-        hb_user_ref user = hb_users_get(&core->users, jid, node);
-        if (!user) {
-            free(copy);
+    if (node) {
+        hb_user_ref user = hb_users_get(&core->users, hash, (*jid)->text, node);
+        if (!user)
             return HB_ENOMEM;
-        }
         hb_slot_link(core, slot, user);
     }
-    copy->length = (uint16_t)length;
-    memcpy(copy->text, jid, length);
-    page->jid[i] = copy;
-    core->jid_bytes += sizeof *copy + length;
+    page->jid[i] = *jid;
+    *jid = NULL;
+    core->jid_bytes += sizeof(hb_jid) + length;
     (void)hb_slot_apply(core, slot, HB_EV_BOUND);
     return HB_OK;
 }
@@ -182,15 +205,22 @@ int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length,
 
     if (!jid || !length || length > HB_JID_MAX)
         return HB_EINVAL;
+    /* What can be done before the lock is taken. */
+    size_t node = anonymous ? 0 : hb_node_length(jid, length);
+    uint64_t hash = hb_users_hash(&core->users, jid, node);
+    hb_jid *copy = copy_jid(jid, length);
+    if (!copy)
+        return HB_ENOMEM;
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
         if (hb_recording(core))
             hb_record_see(core, slot);
-        code = bind_slot(core, slot, jid, length, anonymous);
+        code = bind_slot(core, slot, &copy, node, hash);
         if (code == HB_OK && hb_recording(core))
             hb_record_bound(core, slot);
     }
     pthread_mutex_unlock(&core->lock);
+    free(copy);
     return code;
 }
 

@@ -59,7 +59,7 @@ static hb_users users;
 
 static hb_user *get(const char *name, size_t length)
 {
-    hb_user_ref user = hb_users_get(&users, name, length);
+    hb_user_ref user = hb_users_get(&users, hb_users_hash(&users, name, length), name, length);
 
     assert_int_not_equal(user, HB_NO_USER);
     return hb_user_at(&users, user);
