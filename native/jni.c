@@ -269,56 +269,28 @@ static jbyteArray lastActivity0(JNIEnv *env, jclass class, jlong handle, jbyteAr
     return bytes;
 }
 
-/* UTF-16 to UTF-8. Its length, or -1: a surrogate stands alone, or it is longer than capacity. */
-static int utf8_of(const jchar *in, jsize length, char *out, int capacity)
+/*
+ * The time << 1 | online, or -1 if the user is unknown. at: the address of memory that Java keeps, which holds the name
+ * behind room for two ints: these take the user's stripe, and its count of changes.
+ */
+static jlong seen0(JNIEnv *env, jclass class, jlong handle, jlong at, jint length)
 {
-    int n = 0;
-
-    for (jsize i = 0; i < length; i++) {
-        uint32_t c = in[i];
-        if (n + 4 > capacity)
-            return -1;
-        if (c < 0x80) {
-            out[n++] = (char)c;
-            continue;
-        }
-        if (c >= 0xd800 && c < 0xe000) {
-            if (c >= 0xdc00 || i + 1 == length || in[i + 1] < 0xdc00 || in[i + 1] >= 0xe000)
-                return -1;
-            c = 0x10000 + ((c - 0xd800) << 10) + (in[++i] - 0xdc00U);
-            out[n++] = (char)(0xf0 | c >> 18);
-            out[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-        } else if (c < 0x800) {
-            out[n++] = (char)(0xc0 | c >> 6);
-            out[n++] = (char)(0x80 | (c & 0x3f));
-            continue;
-        } else {
-            out[n++] = (char)(0xe0 | c >> 12);
-        }
-        out[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[n++] = (char)(0x80 | (c & 0x3f));
-    }
-    return n;
-}
-
-/* The time << 1 | online, or -1 if the user is unknown. where: the stripe, and its count of changes. */
-static jlong seen0(JNIEnv *env, jclass class, jlong handle, jstring user, jintArray where)
-{
-    jchar chars[TEXT_MAX];
-    char name[TEXT_MAX + 4];
+    jint *where = (jint *)(intptr_t)at; /* NOLINT(performance-no-int-to-ptr) */
     hb_seen seen;
 
+    (void)env;
     (void)class;
-    jsize length = (*env)->GetStringLength(env, user);
-    if (length > (jsize)TEXT_MAX)
+    if (hb_core_seen(core_of(handle), (const char *)(where + 2), (size_t)length, &seen) != 1)
         return -1;
-    (*env)->GetStringRegion(env, user, 0, length, chars);
-    int bytes = utf8_of(chars, length, name, (int)sizeof name);
-    if (bytes < 0 || hb_core_seen(core_of(handle), name, (size_t)bytes, &seen) != 1)
-        return -1;
-    jint place[2] = {(jint)seen.stripe, (jint)seen.change};
-    (*env)->SetIntArrayRegion(env, where, 0, 2, place);
+    where[0] = (jint)seen.stripe;
+    where[1] = (jint)seen.change;
     return (jlong)((uint64_t)seen.ms << 1 | seen.online);
+}
+
+static jlong addressOf0(JNIEnv *env, jclass class, jobject buffer)
+{
+    (void)class;
+    return (jlong)(intptr_t)(*env)->GetDirectBufferAddress(env, buffer);
 }
 
 static jint countChanges0(JNIEnv *env, jclass class, jlong handle, jobject changes)
@@ -402,7 +374,8 @@ static JNINativeMethod METHODS[] = {
     METHOD(stop0, "(J)V"),
     METHOD(status0, "(JZ)[B"),
     METHOD(lastActivity0, "(J[B)[B"),
-    METHOD(seen0, "(JLjava/lang/String;[I)J"),
+    METHOD(seen0, "(JJI)J"),
+    METHOD(addressOf0, "(Ljava/nio/ByteBuffer;)J"),
     METHOD(countChanges0, "(JLjava/nio/ByteBuffer;)I"),
     METHOD(why0, "(J[B)[B"),
     METHOD(record0, "(JI)I"),

@@ -50,6 +50,9 @@ final class NativeCore implements AutoCloseable {
     /** Parts that users are kept in ({@code HB_USER_STRIPES}). */
     static final int STRIPES = 256;
 
+    /** Where {@link #seen} finds the name. */
+    static final int SEEN_NAME = 2 * Integer.BYTES;
+
     private static final int PAGE_CELLS = 4096;
     private static final int CELL_BYTES = 4;
 
@@ -318,15 +321,22 @@ final class NativeCore implements AutoCloseable {
     /**
      * When a user was last seen: wall time &lt;&lt; 1, with 1 added for who is online; -1: unknown.
      *
-     * @param where takes the user's stripe, and the count of changes of that stripe that the answer is of
+     * @param at address of a direct buffer that holds the name from {@link #SEEN_NAME} on, and takes an int for the user's
+     *     stripe and one for the count of changes of that stripe that the answer is of
+     * @param length of the name in UTF-8
      */
-    long seen(String user, int[] where) {
+    long seen(long at, int length) {
         call.lock();
         try {
-            return handle == 0 ? -1 : seen0(handle, user, where);
+            return handle == 0 ? -1 : seen0(handle, at, length);
         } finally {
             call.unlock();
         }
+    }
+
+    /** Where a direct buffer lies. */
+    static long addressOf(ByteBuffer buffer) {
+        return addressOf0(buffer);
     }
 
     /** Has changes of users counted in {@code counts} (direct, {@link #STRIPES} ints). To be called once. */
@@ -441,7 +451,9 @@ final class NativeCore implements AutoCloseable {
 
     private static native byte[] lastActivity0(long handle, byte[] user);
 
-    private static native long seen0(long handle, String user, int[] where);
+    private static native long seen0(long handle, long at, int length);
+
+    private static native long addressOf0(ByteBuffer buffer);
 
     private static native int countChanges0(long handle, ByteBuffer counts);
 
