@@ -58,6 +58,9 @@ SEED ?= 1
 # A hanging test is a failing test.
 TEST_TIMEOUT ?= 600
 
+# Of crash.
+ROUNDS ?= 100
+
 # An Openfire that was installed or unpacked, for test-openfire and bench-openfire.
 OPENFIRE_HOME ?=
 CLIENTS ?= 2000
@@ -140,6 +143,7 @@ LIBRARY_LD := -shared -Wl,-soname,libheartbeat.so -Wl,--version-script=native/ex
 # libcrypto's archive, not its shared library: the plugin must need nothing but libc.
 LIBS := $(JANSSON_A) -l:libcrypto.a
 # Programs whose allocations fail on command. It holds for jansson's and libcrypto's allocations too.
+LDFLAGS_test_journal := -Wl,--wrap=openat,--wrap=write,--wrap=fsync,--wrap=renameat
 LDFLAGS_test_alloc := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
 FUZZ_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -147,7 +151,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate replay faults coverage asan tsan fuzz check-library test-java test-server test-openfire demo \
+.PHONY: all help native plugin test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-server test-openfire crash demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -181,6 +185,11 @@ simulate: $(BUILD)/native/simulator
 replay: $(BUILD)/native/replay
 	$(Q)test -n "$(FILE)" || { echo "make replay FILE=logs/heartbeat-recording.txt" >&2; exit 1; }
 	@$(BUILD)/native/replay '$(FILE)'
+
+## journal-dump: prints FILE=HOME/heartbeat/journal-... or snapshot-... as JSON lines, with the key that lies beside it
+journal-dump: $(BUILD)/native/journal-dump
+	$(Q)test -n "$(FILE)" || { echo "make journal-dump FILE=HOME/heartbeat/journal-..." >&2; exit 1; }
+	@$(BUILD)/native/journal-dump '$(FILE)'
 
 ## faults: plants faults in copies of the core, one by one, and sees who catches each; WORD= for some of them
 faults: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/simulator
@@ -228,6 +237,11 @@ ifneq ($(OPENFIRE_HOME),)
 else
 	@echo "skipped: the suite on an installed Openfire. Set OPENFIRE_HOME to a folder with Openfire 4.8 or later in it"
 endif
+
+## crash: kills a server under traffic, ROUNDS=100 times, and asks it afterwards when everybody was last here
+crash: $(PLUGIN) | $(BUILD)/log
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) -Dit.test=CrashTest \
+	    -Drounds=$(ROUNDS) $(if $(OPENFIRE_HOME),-Dopenfire.home=$(abspath $(OPENFIRE_HOME)))
 
 ## demo: two servers, five clients and what becomes of them; ARGS=--stay keeps the server up
 demo: $(PLUGIN) $(DEMO)
@@ -324,6 +338,10 @@ $(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o) $(BUILD)/units
 	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
 
 $(BUILD)/$(1)/replay: $(BUILD)/$(1)/tests/replay_main.o $(BUILD)/$(1)/tests/replay.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -pthread -o $$@
+
+$(BUILD)/$(1)/journal-dump: $(BUILD)/$(1)/tests/journal_dump_main.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -pthread -o $$@
 

@@ -86,8 +86,13 @@ int hb_users_init(hb_users *users, uint64_t seed0, uint64_t seed1)
 {
     memset(users, 0, sizeof *users);
     users->blocks = calloc(HB_USER_BLOCKS_MAX, sizeof *users->blocks);
-    if (!users->blocks)
+    users->free = calloc(HB_USER_UNITS_MAX + 1, sizeof *users->free);
+    if (!users->blocks || !users->free) {
+        free(users->blocks);
+        free(users->free);
+        memset(users, 0, sizeof *users);
         return HB_ENOMEM;
+    }
     users->seed[0] = seed0;
     users->seed[1] = seed1;
     for (size_t i = 0; i < HB_USER_STRIPES; i++) {
@@ -113,6 +118,7 @@ void hb_users_close(hb_users *users)
     for (size_t i = 0; i < users->block_count; i++)
         free(users->blocks[i]);
     free(users->blocks);
+    free(users->free);
     memset(users, 0, sizeof *users);
 }
 
@@ -167,6 +173,11 @@ hb_user *hb_users_find(const hb_users *users, const char *name, size_t length)
     hb_user_ref user = find(users, hb_users_hash(users, name, length), name, length);
 
     return user ? hb_user_at(users, user) : NULL;
+}
+
+hb_user_ref hb_users_ref(const hb_users *users, const char *name, size_t length)
+{
+    return find(users, hb_users_hash(users, name, length), name, length);
 }
 
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out)
@@ -226,11 +237,29 @@ static int grow(hb_users *users, hb_user_stripe *stripe)
     return HB_OK;
 }
 
-/* Room for a user. 0: there is none. */
-static hb_user_ref room_for(hb_users *users, size_t bytes)
+static uint32_t units_of(size_t name_length)
 {
-    uint32_t units = (uint32_t)((bytes + HB_USER_UNIT - 1) / HB_USER_UNIT);
+    return (uint32_t)((sizeof(hb_user) + name_length + HB_USER_UNIT - 1) / HB_USER_UNIT);
+}
 
+/* Where a block has no more users, one without a name says so, if there is room for it. */
+static void end_block(hb_users *users)
+{
+    if (users->used + units_of(0) <= BLOCK_UNITS)
+        *hb_user_at(users, (uint32_t)(users->block_count - 1) << HB_USER_BLOCK_BITS | users->used) = (hb_user){0};
+}
+
+/* Room for a user. 0: there is none. */
+static hb_user_ref room_for(hb_users *users, size_t name_length)
+{
+    uint32_t units = units_of(name_length);
+    hb_user_ref again = users->free[units];
+
+    if (again) {
+        users->free[units] = hb_user_at(users, again)->sessions;
+        users->bytes += (size_t)units * HB_USER_UNIT;
+        return again;
+    }
     if (!users->block_count || users->used + units > BLOCK_UNITS) {
         if (users->block_count == HB_USER_BLOCKS_MAX)
             return HB_NO_USER;
@@ -240,6 +269,8 @@ static hb_user_ref room_for(hb_users *users, size_t bytes)
         /* The first one takes memory as it is used; of more, fewer and larger pages are faster to look up in. */
         if (users->block_count)
             (void)madvise(block, BLOCK_BYTES, MADV_HUGEPAGE);
+        if (users->block_count)
+            end_block(users);
         users->blocks[users->block_count++] = block;
         users->used = users->block_count == 1 ? 1 : 0; /* HB_NO_USER is nobody */
     }
@@ -258,7 +289,7 @@ hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_
         return known;
     if (stripe->count * 4 >= stripe->capacity * 3 && grow(users, stripe) < 0)
         return HB_NO_USER;
-    hb_user_ref fresh = room_for(users, sizeof(hb_user) + length);
+    hb_user_ref fresh = room_for(users, length);
     if (!fresh)
         return HB_NO_USER;
     hb_user *user = hb_user_at(users, fresh);
@@ -271,6 +302,60 @@ hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_
     hb_user_unlock(users, user);
     users->count++;
     return fresh;
+}
+
+void hb_users_forget(hb_users *users, hb_user_ref ref)
+{
+    hb_user *user = hb_user_at(users, ref);
+    hb_user_stripe *stripe = &users->stripes[user->stripe];
+    uint32_t units = units_of(user->name_length);
+
+    hb_user_lock(users, user);
+    size_t mask = stripe->capacity - 1;
+    uint32_t tag = (uint32_t)hb_users_hash(users, user->name, user->name_length);
+    size_t hole = tag & mask;
+    while (stripe->places[hole].user != ref)
+        hole = (hole + 1) & mask;
+    /* Whoever could not stand nearer to its own place because of this one moves up. */
+    for (size_t i = (hole + 1) & mask; stripe->places[i].user; i = (i + 1) & mask) {
+        size_t own = stripe->places[i].tag & mask;
+        if (((i - own) & mask) >= ((i - hole) & mask)) {
+            stripe->places[hole] = stripe->places[i];
+            hole = i;
+        }
+    }
+    stripe->places[hole] = (hb_user_place){0};
+    stripe->count--;
+    hb_user_unlock(users, user);
+    (void)hb_user_set_status(users, user, NULL, 0);
+    user->marks = HB_USER_DEAD;
+    user->sessions = users->free[units];
+    users->free[units] = ref;
+    users->bytes -= (size_t)units * HB_USER_UNIT;
+    users->count--;
+}
+
+hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref)
+{
+    size_t block = ref >> HB_USER_BLOCK_BITS;
+    uint32_t at = ref & (BLOCK_UNITS - 1);
+
+    at += ref ? units_of(hb_user_at(users, ref)->name_length) : 1;
+    while (block < users->block_count) {
+        uint32_t end = block + 1 == users->block_count ? users->used : BLOCK_UNITS;
+        while (at + units_of(0) <= end) {
+            hb_user_ref next = (uint32_t)block << HB_USER_BLOCK_BITS | at;
+            const hb_user *user = hb_user_at(users, next);
+            if (!user->name_length)
+                break;
+            if (!(user->marks & HB_USER_DEAD))
+                return next;
+            at += units_of(user->name_length);
+        }
+        block++;
+        at = 0;
+    }
+    return HB_NO_USER;
 }
 
 int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_t length)
@@ -301,11 +386,12 @@ void hb_users_set_back(hb_users *users, int64_t wall_ms, int64_t ms)
             if (!stripe->places[k].user)
                 continue;
             hb_user *user = hb_user_at(users, stripe->places[k].user);
-            if (user->seen_ms > wall_ms) {
-                hb_user_lock(users, user);
-                user->seen_ms -= ms;
-                hb_user_unlock(users, user);
-            }
+            if (user->seen_ms <= wall_ms && user->offline_ms <= wall_ms)
+                continue;
+            hb_user_lock(users, user);
+            user->seen_ms -= user->seen_ms > wall_ms ? ms : 0;
+            user->offline_ms -= user->offline_ms > wall_ms ? ms : 0;
+            hb_user_unlock(users, user);
         }
     }
 }

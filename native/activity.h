@@ -6,7 +6,7 @@
  * one user at most. Users lie in blocks that are never moved; an index entry is a part of the hash and where the user
  * is.
  *
- * Memory   The table owns its users and their texts; a user stays where it is until the table is closed.
+ * Memory   The table owns its users and their texts; a user stays where it is until it is forgotten.
  * Threads  hb_users_peek may be called by any. For everything else the caller holds the core's lock, and hb_user_lock
  *          while it changes what hb_users_peek looks at: seen_ms, sessions.
  */
@@ -26,16 +26,32 @@ typedef uint32_t hb_user_ref;
 #define HB_USER_UNIT 8        /* what a hb_user_ref counts, in bytes */
 #define HB_USER_BLOCK_BITS 18 /* units of a block: 2 MB */
 #define HB_USER_BLOCKS_MAX 16384
+#define HB_USER_UNITS_MAX ((sizeof(hb_user) + HB_JID_MAX + HB_USER_UNIT - 1) / HB_USER_UNIT)
 
 typedef struct hb_user {
     int64_t seen_ms;      /* wall time; 0: never */
+    int64_t offline_ms;   /* wall time of the end of the last session; 0: none ended */
     char *status;         /* of the last unavailable presence, NUL-terminated, or NULL */
     uint32_t sessions;    /* slot of the first session that is open or detached, HB_NO_SLOT if none */
     uint16_t name_length; /* of name */
-    uint8_t why;          /* hb_reason of the last session's end */
+    uint8_t marks;        /* hb_reason of the last session's end, and HB_USER_* below */
     uint8_t stripe;
     char name[]; /* not NUL-terminated */
 } hb_user;
+
+#define HB_USER_WHY 0x1fu
+#define HB_USER_TOUCHED 0x20u /* it is to be written to the journal */
+#define HB_USER_DEAD 0x40u    /* forgotten: its room is free, `sessions` is the next such room of that size */
+
+static inline hb_reason hb_user_why(const hb_user *user)
+{
+    return (hb_reason)(user->marks & HB_USER_WHY);
+}
+
+static inline void hb_user_set_why(hb_user *user, hb_reason why)
+{
+    user->marks = (uint8_t)((user->marks & ~HB_USER_WHY) | ((unsigned)why & HB_USER_WHY));
+}
 
 typedef struct hb_user_place {
     uint32_t tag; /* of the name's hash */
@@ -54,7 +70,8 @@ typedef struct hb_users {
     uint64_t seed[2]; /* keyed hashing: nobody can register names that collide */
     unsigned char **blocks;
     size_t block_count;
-    uint32_t used; /* units of the last block */
+    uint32_t used;     /* units of the last block */
+    hb_user_ref *free; /* the first free room of so many units, HB_USER_UNITS_MAX + 1 of them */
     size_t count;
     size_t bytes; /* of users, their texts and the index */
     uint32_t own_changes[HB_USER_STRIPES];
@@ -79,6 +96,9 @@ static inline hb_user *hb_user_at(const hb_users *users, hb_user_ref user)
 /* The user of that name, or NULL. */
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length);
 
+/* The same as what it is referred to by, or HB_NO_USER. */
+hb_user_ref hb_users_ref(const hb_users *users, const char *name, size_t length);
+
 /* What hb_users_get wants to know of a name. May be called by any thread. */
 uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length);
 
@@ -87,6 +107,13 @@ hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_
 
 /* What is known of a user without the sessions that are open. 1: found, 0: unknown. */
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out);
+
+/* Forgets a user whom nobody refers to. Its room is used again. */
+void hb_users_forget(hb_users *users, hb_user_ref ref);
+
+/* The user after this one, of HB_NO_USER the first, in no order; HB_NO_USER: there is none. Those made meanwhile may
+ * come. */
+hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref);
 
 /* Around each change. */
 void hb_user_lock(hb_users *users, const hb_user *user);

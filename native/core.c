@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEEP_DEFAULT_MS (INT64_C(730) * 24 * 3600 * 1000)
 #define IDLE_DEFAULT_MS INT64_C(360000) /* of Openfire's xmpp.client.idle */
 
 /* It is held for so short a time that whoever finds it taken rather tries again a few times than goes to sleep. */
@@ -55,6 +56,7 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
     core->seed = seeds[0];
     hb_clock_init(&core->clock, now_us, wall_ms);
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
+    core->keep_ms = KEEP_DEFAULT_MS;
     core->advanced_us = now_us;
     core->free_slot = HB_NO_SLOT;
     core->held = HB_NO_SLOT;
@@ -69,6 +71,7 @@ void hb_core_free(hb_core *core)
     if (!core)
         return;
     hb_core_record_end(core);
+    hb_keeper_free(core);
     for (size_t p = 0; p < core->page_count; p++) {
         for (size_t i = 0; i < HB_PAGE_CELLS; i++)
             free(core->pages[p]->jid[i]);
@@ -231,8 +234,10 @@ static int take_available(hb_core *core, uint32_t slot)
     if (!hb_page_of(core, slot)->jid[hb_index_of(slot)])
         return HB_EINVAL; /* nobody to be available yet */
     (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE);
-    if (user)
+    if (user && user->status) {
         (void)hb_user_set_status(&core->users, user, NULL, 0);
+        hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
+    }
     return HB_OK;
 }
 
@@ -267,6 +272,8 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
         }
         hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT);
         code = user ? hb_user_set_status(&core->users, user, closed ? NULL : status, length) : HB_OK;
+        if (user)
+            hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
         if (step.next.phase == HB_FREE)
             hb_slot_release(core, slot);
     }
@@ -377,8 +384,11 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
     bool over = step.next.phase == HB_FREE || step.next.phase == HB_CLOSED;
 
     if (user && over && before.phase != HB_CLOSED) {
-        user->why = (uint8_t)end_of(before);
+        hb_user_set_why(user, end_of(before));
         hb_slot_unlink(core, slot);
+        if (user->sessions == HB_NO_SLOT)
+            user->offline_ms = core->clock.wall_ms;
+        hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
     }
     if (step.next.phase == HB_FREE)
         hb_slot_release(core, slot);
@@ -481,7 +491,7 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
     hb_user_unlock(&core->users, user);
     out->seen_ms = user->seen_ms < core->clock.wall_ms ? user->seen_ms : core->clock.wall_ms;
     out->online = user->sessions != HB_NO_SLOT;
-    out->why = (hb_reason)user->why;
+    out->why = hb_user_why(user);
     out->length = user->status ? strlen(user->status) : 0;
     if (user->status)
         memcpy(out->status, user->status, out->length);

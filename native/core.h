@@ -73,6 +73,8 @@ typedef struct hb_counts {
     uint64_t stale; /* events for sessions that were over */
 } hb_counts;
 
+typedef struct hb_keeper hb_keeper;
+
 struct hb_core {
     pthread_mutex_t lock;
     hb_clock clock;
@@ -101,6 +103,12 @@ struct hb_core {
     hb_traces traces;
     uint32_t *copies; /* of all cells, while it is recorded */
     size_t copy_count;
+    hb_keeper *keeper;    /* last.c: the journal; NULL: nothing is kept on disk */
+    hb_user_ref *touched; /* users that are to be written to it */
+    size_t touched_count;
+    size_t touched_room;
+    bool touched_all;           /* all of them are */
+    int64_t keep_ms;            /* who was not here for so long is forgotten */
     hb_recorder *recorder_next; /* of a recording that begins with the next tick */
 };
 
@@ -174,6 +182,13 @@ void hb_slot_unlink(hb_core *core, uint32_t slot);
 
 /* Gives a slot back. Its user must have been unlinked. */
 void hb_slot_release(hb_core *core, uint32_t slot);
+
+/* Forgets a user, and that sessions are theirs: those go on as nobody's. */
+void hb_slots_forget(hb_core *core, hb_user_ref ref);
+
+/* last.c: the user is to be written to the journal. And the end of all keeping. */
+void hb_last_touch(hb_core *core, hb_user_ref ref);
+void hb_keeper_free(hb_core *core);
 
 /* The tick of the last byte read from a session. */
 uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);

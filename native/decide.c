@@ -171,8 +171,10 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
     uint32_t before = core->clock.tick;
     int64_t set_back = hb_clock_advance(&core->clock, now_us, wall_ms);
 
-    if (set_back)
+    if (set_back) {
         hb_users_set_back(&core->users, wall_ms, set_back);
+        core->touched_all = core->keeper != NULL;
+    }
     core->advanced_us = now_us;
     core->doubted_us = 0;
     if (core->clock.tick != before)

@@ -304,6 +304,98 @@ static jint countChanges0(JNIEnv *env, jclass class, jlong handle, jobject chang
     return HB_OK;
 }
 
+/* What hb_core_journal_open says, in lines. */
+typedef struct lines {
+    size_t length;
+    char text[4096];
+} lines;
+
+static void add_line(void *to, const char *line)
+{
+    lines *all = to;
+    int length = snprintf(all->text + all->length, sizeof all->text - all->length, "%s\n", line);
+
+    if (length > 0 && (size_t)length < sizeof all->text - all->length)
+        all->length += (size_t)length;
+}
+
+/* The lines that it says; one more without an end of line is the error. */
+static jbyteArray journalOpen0(JNIEnv *env, jclass class, jlong handle, jbyteArray folder)
+{
+    char path[sizeof(((hb_error *)0)->path) * 8];
+    jsize length = copy_text(env, folder, path, sizeof path - 1);
+    hb_error error = {0};
+    lines all = {0};
+
+    (void)class;
+    if (length < 0)
+        return NULL;
+    path[length] = '\0';
+    int code = hb_core_journal_open(core_of(handle), path, NULL, add_line, &all, &error);
+    if (code < 0) {
+        char reason[sizeof error.path + sizeof error.text + 4];
+        if (code == HB_EJOURNAL)
+            snprintf(reason, sizeof reason, "%s: %s", error.path, error.text);
+        else
+            snprintf(reason, sizeof reason, "%s", hb_strerror(code));
+        add_line(&all, reason);
+        all.length -= all.length > 0;
+    }
+    return bytes_of(env, all.text, all.length);
+}
+
+/* NULL: it is on disk. Else why not; empty: as before. */
+static jbyteArray journalFlush0(JNIEnv *env, jclass class, jlong handle)
+{
+    hb_error error = {0};
+    int code = hb_core_journal_flush(core_of(handle), &error);
+
+    (void)class;
+    if (code == HB_OK)
+        return NULL;
+    const char *text = code == HB_EJOURNAL ? error.text : hb_strerror(code);
+    return bytes_of(env, text, strlen(text));
+}
+
+static jint forget0(JNIEnv *env, jclass class, jlong handle, jbyteArray user)
+{
+    char name[TEXT_MAX];
+    jsize length = copy_text(env, user, name, sizeof name);
+
+    (void)class;
+    return length < 0 ? HB_EINVAL : hb_core_forget(core_of(handle), name, (size_t)length);
+}
+
+static jint import0(JNIEnv *env, jclass class, jlong handle, jbyteArray user, jlong offline_ms, jbyteArray status)
+{
+    char name[TEXT_MAX];
+    char text[HB_STATUS_MAX + 4];
+    jsize length = copy_text(env, user, name, sizeof name);
+    jsize status_length = copy_text(env, status, text, sizeof text);
+
+    (void)class;
+    return length < 0 ? HB_EINVAL
+                      : hb_core_import(core_of(handle), name, (size_t)length, offline_ms,
+                                       status_length < 0 ? NULL : text, status_length < 0 ? 0 : (size_t)status_length);
+}
+
+/* The time << 1 | online, and the status behind it; NULL: unknown. */
+static jbyteArray last0(JNIEnv *env, jclass class, jlong handle, jbyteArray user)
+{
+    char name[TEXT_MAX];
+    jsize length = copy_text(env, user, name, sizeof name);
+    hb_activity activity;
+    char answer[sizeof(jlong) + HB_STATUS_MAX];
+
+    (void)class;
+    if (length < 0 || hb_core_last_activity(core_of(handle), name, (size_t)length, &activity) != 1)
+        return NULL;
+    jlong time = (jlong)((uint64_t)activity.seen_ms << 1 | activity.online);
+    memcpy(answer, &time, sizeof time);
+    memcpy(answer + sizeof time, activity.status, activity.length);
+    return bytes_of(env, answer, sizeof time + activity.length);
+}
+
 static jbyteArray why0(JNIEnv *env, jclass class, jlong handle, jbyteArray jid)
 {
     char text[TEXT_MAX];
@@ -377,6 +469,11 @@ static JNINativeMethod METHODS[] = {
     METHOD(seen0, "(JJI)J"),
     METHOD(addressOf0, "(Ljava/nio/ByteBuffer;)J"),
     METHOD(countChanges0, "(JLjava/nio/ByteBuffer;)I"),
+    METHOD(journalOpen0, "(J[B)[B"),
+    METHOD(journalFlush0, "(J)[B"),
+    METHOD(forget0, "(J[B)I"),
+    METHOD(import0, "(J[BJ[B)I"),
+    METHOD(last0, "(J[B)[B"),
     METHOD(why0, "(J[B)[B"),
     METHOD(record0, "(JI)I"),
     METHOD(recorded0, "(JLjava/nio/ByteBuffer;)I"),

@@ -159,6 +159,18 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
     hb_user_unlock(&core->users, user);
 }
 
+void hb_slots_forget(hb_core *core, hb_user_ref ref)
+{
+    for (size_t p = 0; p < core->page_count; p++) {
+        hb_page *page = core->pages[p];
+        for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
+            if (page->user[i] == ref)
+                page->user[i] = HB_NO_USER;
+        }
+    }
+    hb_users_forget(&core->users, ref);
+}
+
 /* Gives a slot back. Its user must have been unlinked. */
 void hb_slot_release(hb_core *core, uint32_t slot)
 {

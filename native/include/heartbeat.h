@@ -36,7 +36,8 @@ extern "C" {
     X(HB_EFULL, -3, "no free cell: add a page")                                                                        \
     X(HB_ESTALE, -4, "the session is over")                                                                            \
     X(HB_EINVAL, -5, "an argument is out of its range")                                                                \
-    X(HB_ECRYPTO, -6, "OpenSSL failed")
+    X(HB_ECRYPTO, -6, "OpenSSL failed")                                                                                \
+    X(HB_EJOURNAL, -7, "the journal can not be read or written")
 
 enum {
 #define X(name, value, text) name = (value),
@@ -267,6 +268,30 @@ int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out);
  * long as changes[stripe] is what it was. Memory: the caller's, until the core is freed. Called once at most.
  */
 void hb_core_count_changes(hb_core *core, uint32_t *changes);
+
+/*
+ * Keeps last activity on disk, in this folder (docs/journal.md): reads what is there, and from then on writes what
+ * hb_core_journal_flush finds new. To be called before sessions are opened. key: 32 bytes, or NULL for the folder's
+ * own. say is told, in one line each, what was found damaged; it may be NULL. HB_EJOURNAL fills *error: path is the
+ * folder, text says what is wrong. Then the folder is as it was and nothing is kept on disk; it may be called again
+ * later.
+ */
+typedef void hb_core_say(void *to, const char *line);
+int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,
+                         hb_error *error);
+
+/*
+ * What was known when it was called is on disk when it returns HB_OK. HB_EJOURNAL: it is not, *error says why; an empty
+ * text means as before. It goes on in memory, and every fifth call tries to write everything anew.
+ */
+int hb_core_journal_flush(hb_core *core, hb_error *error);
+
+/* Forgets a user, in memory now and on disk with the next flush. 1: done, 0: unknown. */
+int hb_core_forget(hb_core *core, const char *name, size_t length);
+
+/* Takes over what the server knew of a user who is unknown here, with the status or NULL. 1: done, 0: known here. */
+int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offline_ms, const char *status,
+                   size_t status_length);
 
 /* hb_core_last_activity as JSON (docs/status.md), freed with hb_string_free. 1: found, 0: unknown. */
 int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length);

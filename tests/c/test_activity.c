@@ -1,6 +1,7 @@
 /* The table of users: names, statuses, times. */
 #include "support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,7 +104,7 @@ static void test_names(void **state)
     assert_int_equal(alice->seen_ms, 0);
     assert_null(alice->status);
     assert_int_equal(alice->sessions, HB_NO_SLOT);
-    assert_int_equal(alice->why, HB_WHY_NONE);
+    assert_int_equal(hb_user_why(alice), HB_WHY_NONE);
     assert_int_equal(alice->name_length, 5);
     assert_memory_equal(alice->name, "alice", 5);
     assert_ptr_equal(get("alice", 5), alice);
@@ -197,10 +198,12 @@ static void test_set_back(void **state)
     past->seen_ms = 1000;
     now->seen_ms = 5000;
     future->seen_ms = 8600;
+    future->offline_ms = 8601;
     hb_users_set_back(&users, 5000, 3600);
     assert_int_equal(past->seen_ms, 1000);
     assert_int_equal(now->seen_ms, 5000);
     assert_int_equal(future->seen_ms, 5000);
+    assert_int_equal(future->offline_ms, 5001);
     assert_int_equal(never->seen_ms, 0);
 }
 
@@ -227,6 +230,65 @@ static void test_changes(void **state)
     hb_users_close(&users); /* counts outlive it */
 }
 
+/* Forgotten users are not found, their room is used again, and the others are still found. */
+static void test_forget(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    char name[32];
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        get(name, 12)->seen_ms = i;
+    }
+    size_t bytes = users.bytes;
+    for (int i = 0; i < COUNT; i += 3) {
+        text_print(name, sizeof name, "user%08d", i);
+        hb_users_forget(&users, hb_users_ref(&users, name, 12));
+    }
+    size_t left = 0;
+    for (hb_user_ref at = hb_users_next(&users, HB_NO_USER); at; at = hb_users_next(&users, at)) {
+        const hb_user *user = hb_user_at(&users, at);
+        assert_int_not_equal(user->seen_ms % 3, 0);
+        left++;
+    }
+    assert_int_equal(left, users.count);
+    assert_int_equal(left, COUNT - (COUNT + 2) / 3);
+    assert_true(users.bytes < bytes);
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        const hb_user *user = find(name, 12);
+        assert_int_equal(user != NULL, i % 3 != 0);
+        assert_true(!user || user->seen_ms == i);
+    }
+    uint32_t used = users.used;
+    for (int i = 0; i < COUNT; i += 3) {
+        text_print(name, sizeof name, "user%08d", i);
+        assert_int_equal(get(name, 12)->seen_ms, 0);
+    }
+    assert_int_equal(users.used, used);
+    assert_int_equal(users.bytes, bytes);
+}
+
+/* Each of many blocks is gone through to its end. */
+static void test_next(void **state)
+{
+    (void)state;
+    enum { COUNT = 120000 };
+    char name[HB_JID_MAX];
+    size_t found = 0;
+    memset(name, 'x', sizeof name);
+    assert_int_equal(hb_users_next(&users, HB_NO_USER), HB_NO_USER);
+    for (int i = 0; i < COUNT; i++) {
+        int length = snprintf(name, sizeof name, "%d", i);
+        name[length] = 'x';
+        get(name, 40 + (size_t)i % 90);
+    }
+    assert_true(users.block_count > 3);
+    for (hb_user_ref at = hb_users_next(&users, HB_NO_USER); at; at = hb_users_next(&users, at))
+        found++;
+    assert_int_equal(found, COUNT);
+}
+
 #define with_users(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -235,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_siphash), cmocka_unit_test(test_utf8_cut), with_users(test_empty),
         with_users(test_names),         with_users(test_many),           with_users(test_status),
         with_users(test_long_status),   with_users(test_set_back),       with_users(test_changes),
+        with_users(test_forget),        with_users(test_next),
     };
     return cmocka_run_group_tests_name("activity", tests, NULL, NULL);
 }

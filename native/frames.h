@@ -1,0 +1,56 @@
+/*
+ * frames.h - one file of the journal: a header, then sealed frames of records (docs/journal.md).
+ *
+ * Memory   A writer owns its buffer and its descriptor.
+ * Threads  One at a time.
+ * Errors   HB_EJOURNAL with errno in *why where the system said no, HB_ENOMEM, HB_ECRYPTO.
+ */
+#ifndef HB_FRAMES_H
+#define HB_FRAMES_H
+
+#include "journal.h"
+
+typedef enum hb_file_kind { HB_FILE_SNAPSHOT = 1, HB_FILE_JOURNAL = 2 } hb_file_kind;
+
+typedef struct hb_frames {
+    int fd; /* -1: none */
+    hb_seal seal;
+    uint8_t *bytes; /* room for the length, then plain records, then room for the tag */
+    size_t length;  /* of the records */
+    size_t capacity;
+    uint64_t count;   /* records of all frames */
+    uint64_t written; /* bytes of the file */
+    bool unsynced;    /* a frame was written since its owner cleared this */
+} hb_frames;
+
+/* Begins a file that fd was made for, and owns fd from here on, even on failure. Its first frame is written, not
+ * synced. */
+int hb_frames_begin(hb_frames *frames, int fd, hb_file_kind kind, uint64_t generation, const uint8_t *key, int *why);
+void hb_frames_end(hb_frames *frames);
+
+/* Into the buffer only. HB_EFULL: it is to be written first. */
+bool hb_frames_full(const hb_frames *frames);
+int hb_frames_add(hb_frames *frames, const hb_last *last);
+
+/* Writes the buffer as a frame, if anything is in it, and empties it. */
+int hb_frames_write(hb_frames *frames, int *why);
+
+/* Writes the frame that says how many records there were: without it a snapshot is not whole. */
+int hb_frames_finish(hb_frames *frames, int *why);
+
+typedef enum hb_found {
+    HB_FOUND_WHOLE,
+    HB_FOUND_TORN,      /* the end is missing, or damaged */
+    HB_FOUND_OTHER_KEY, /* or its header is damaged */
+    HB_FOUND_NEWER,     /* of a format that we do not know */
+    HB_FOUND_FOREIGN,   /* nothing of ours */
+} hb_found;
+
+/*
+ * Reads a file that is in memory, which it decrypts in place. *good: bytes up to the end of the last whole frame. Of a
+ * snapshot that is not whole nothing is taken. reader may be NULL.
+ */
+int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8_t *key,
+                   const hb_journal_reader *reader, hb_found *found, size_t *good, uint64_t *records);
+
+#endif

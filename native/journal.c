@@ -1,0 +1,708 @@
+#define _DEFAULT_SOURCE /* flock */
+
+#include "journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frames.h"
+#include "pingid.h"
+
+#define NAME 64 /* of a file in the folder */
+#define KEY_FILE "key"
+#define KEY_DIGITS ((size_t)2 * HB_SEAL_KEY)
+
+/* A journal of this size, and twice that of its snapshot, is worth a new snapshot; so are so many files. */
+#define WORTH_BYTES (UINT64_C(4) << 20)
+#define WORTH_FILES 16
+
+#define DRAIN_BYTES ((size_t)256 * 1024)
+
+struct hb_journal {
+    char folder[256]; /* for messages */
+    int directory;
+    int lock;
+    uint8_t key[HB_SEAL_KEY];
+    uint64_t generation; /* of the youngest file, whatever became of it */
+    hb_frames log;       /* fd -1: the journal is away */
+    hb_frames snapshot;  /* fd -1: none is being made */
+    bool came_back;      /* log was begun for the snapshot that is being made */
+    uint64_t since;      /* bytes of journals since the snapshot, but for log's own */
+    uint64_t base;       /* bytes of the snapshot */
+    uint64_t written;    /* by files that are closed */
+    unsigned files;      /* journals since the snapshot */
+};
+
+__attribute__((format(printf, 4, 5))) static int fail(hb_error *error, const char *folder, int why, const char *format,
+                                                      ...)
+{
+    char reason[80] = "";
+    char what[160];
+    va_list arguments;
+
+    if (!error)
+        return HB_EJOURNAL;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    if (why && strerror_r(why, reason, sizeof reason) != 0)
+        snprintf(reason, sizeof reason, "error %d", why);
+    memset(error, 0, sizeof *error);
+    snprintf(error->path, sizeof error->path, "%s", folder);
+    snprintf(error->text, sizeof error->text, "%s%s%s", what, why ? ": " : "", reason);
+    return HB_EJOURNAL;
+}
+
+static void file_name(char out[NAME], const char *kind, uint64_t generation)
+{
+    snprintf(out, NAME, "%s-%016" PRIx64, kind, generation);
+}
+
+/* The generation of a name that begins with this kind, or 0. */
+static uint64_t generation_of(const char *name, const char *kind)
+{
+    size_t length = strlen(kind);
+    char *end = NULL;
+
+    if (strncmp(name, kind, length) != 0 || name[length] != '-' || strlen(name + length + 1) < 16)
+        return 0;
+    uint64_t generation = strtoull(name + length + 1, &end, 16);
+    return end == name + length + 17 ? generation : 0;
+}
+
+/* What the folder holds. */
+typedef struct holding {
+    uint64_t *journals;
+    size_t count;
+    uint64_t snapshot; /* the youngest, 0: none */
+    uint64_t youngest; /* of all, damaged ones too */
+} holding;
+
+static int by_age(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+static int note_file(holding *h, const char *name)
+{
+    static const char *const kinds[] = {"snapshot", "journal", "damaged-snapshot", "damaged-journal"};
+    uint64_t generation = 0;
+    size_t kind = 0;
+
+    for (; kind < 4 && !generation; kind++)
+        generation = generation_of(name, kinds[kind]);
+    if (!generation)
+        return HB_OK;
+    h->youngest = generation > h->youngest ? generation : h->youngest;
+    if (strchr(name, '.')) /* not finished */
+        return HB_OK;
+    if (kind - 1 == 0)
+        h->snapshot = generation > h->snapshot ? generation : h->snapshot;
+    if (kind - 1 != 1)
+        return HB_OK;
+    uint64_t *journals = realloc(h->journals, (h->count + 1) * sizeof *journals);
+    if (!journals)
+        return HB_ENOMEM;
+    h->journals = journals;
+    journals[h->count++] = generation;
+    return HB_OK;
+}
+
+/* Calls for each file of the folder. */
+static int each_file(const hb_journal *journal, int (*visit)(const hb_journal *, const char *, void *), void *with,
+                     hb_error *error)
+{
+    int fd = openat(journal->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    int code = HB_OK;
+
+    if (!files) {
+        code = fail(error, journal->folder, errno, "the folder can not be listed");
+        if (fd >= 0)
+            (void)close(fd);
+        return code;
+    }
+    /* No other thread reads this one. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    while (code == HB_OK && (entry = readdir(files)))
+        code = visit(journal, entry->d_name, with);
+    (void)closedir(files);
+    return code;
+}
+
+static int visit_note(const hb_journal *journal, const char *name, void *with)
+{
+    (void)journal;
+    return note_file(with, name);
+}
+
+/* Removes what is older than the snapshot that was made, and what was begun and not finished. */
+static int visit_remove(const hb_journal *journal, const char *name, void *with)
+{
+    const uint64_t *keep = with;
+    uint64_t snapshot = generation_of(name, "snapshot");
+    uint64_t log = generation_of(name, "journal");
+
+    if ((snapshot && snapshot < *keep) || (log && log < *keep))
+        (void)unlinkat(journal->directory, name, 0); /* if it stays the next snapshot tries again */
+    return HB_OK;
+}
+
+static int read_file(const hb_journal *journal, const char *name, uint8_t **bytes, size_t *length, hb_error *error)
+{
+    int fd = openat(journal->directory, name, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    size_t done = 0;
+
+    if (fd < 0 || fstat(fd, &about) != 0) {
+        int code = fail(error, journal->folder, errno, "%s can not be read", name);
+        if (fd >= 0)
+            (void)close(fd);
+        return code;
+    }
+    size_t size = (size_t)about.st_size;
+    uint8_t *content = malloc(size ? size : 1);
+    ssize_t got = content ? 1 : 0;
+    while (content && done < size && got > 0) {
+        got = read(fd, content + done, size - done);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            done += (size_t)got;
+    }
+    int why = got < 0 ? errno : 0;
+    (void)close(fd);
+    if (!content)
+        return HB_ENOMEM;
+    if (got < 0) {
+        free(content);
+        return fail(error, journal->folder, why, "%s can not be read", name);
+    }
+    *bytes = content;
+    *length = done;
+    return HB_OK;
+}
+
+static int sync_folder(const hb_journal *journal, hb_error *error)
+{
+    if (fsync(journal->directory) != 0)
+        return fail(error, journal->folder, errno, "the folder can not be synced");
+    return HB_OK;
+}
+
+/* A file of its own, written and synced. */
+static int write_new(const hb_journal *journal, const char *name, const void *bytes, size_t length, hb_error *error)
+{
+    int fd = openat(journal->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const char *at = bytes;
+
+    if (fd < 0)
+        return fail(error, journal->folder, errno, "%s can not be made", name);
+    while (length) {
+        ssize_t done = write(fd, at, length);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            break;
+        at += done;
+        length -= (size_t)done;
+    }
+    int why = length ? errno : 0;
+    if (!why && fsync(fd) != 0)
+        why = errno;
+    (void)close(fd);
+    if (!why)
+        return HB_OK;
+    (void)unlinkat(journal->directory, name, 0);
+    return fail(error, journal->folder, why, "%s can not be written", name);
+}
+
+int hb_journal_key_parse(const char *text, size_t length, uint8_t key[HB_SEAL_KEY])
+{
+    uint8_t parsed[HB_SEAL_KEY] = {0};
+
+    while (length && strchr(" \t\r\n", text[length - 1]) && text[length - 1])
+        length--;
+    if (length != KEY_DIGITS)
+        return HB_EINVAL;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0)
+            return HB_EINVAL;
+        parsed[i / 2] = (uint8_t)(parsed[i / 2] << 4 | digit);
+    }
+    memcpy(key, parsed, HB_SEAL_KEY);
+    return HB_OK;
+}
+
+static int make_key(hb_journal *journal, hb_error *error)
+{
+    char text[KEY_DIGITS + 2];
+    int code = hb_pingid_random(journal->key, HB_SEAL_KEY);
+
+    if (code < 0)
+        return code;
+    for (size_t i = 0; i < HB_SEAL_KEY; i++)
+        snprintf(text + 2 * i, 3, "%02x", journal->key[i]);
+    text[KEY_DIGITS] = '\n';
+    code = write_new(journal, KEY_FILE ".new", text, KEY_DIGITS + 1, error);
+    if (code == HB_OK && renameat(journal->directory, KEY_FILE ".new", journal->directory, KEY_FILE) != 0)
+        code = fail(error, journal->folder, errno, "%s can not be named so", KEY_FILE);
+    return code < 0 ? code : sync_folder(journal, error);
+}
+
+static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_error *error)
+{
+    struct stat about;
+    uint8_t *text = NULL;
+    size_t length = 0;
+
+    if (key) {
+        memcpy(journal->key, key, HB_SEAL_KEY);
+        return HB_OK;
+    }
+    if (fstatat(journal->directory, KEY_FILE, &about, 0) != 0) {
+        if (errno != ENOENT)
+            return fail(error, journal->folder, errno, "%s can not be read", KEY_FILE);
+        if (!empty)
+            return fail(error, journal->folder, 0,
+                        "the file %s is missing, and what is here can not be read without it", KEY_FILE);
+        return make_key(journal, error);
+    }
+    if (about.st_mode & 077 && fchmodat(journal->directory, KEY_FILE, 0600, 0) != 0)
+        return fail(error, journal->folder, errno, "%s can be read by others, and that can not be changed", KEY_FILE);
+    int code = read_file(journal, KEY_FILE, &text, &length, error);
+    if (code < 0)
+        return code;
+    if (hb_journal_key_parse((const char *)text, length, journal->key) < 0)
+        code = fail(error, journal->folder, 0, "%s is not %zu hexadecimal digits", KEY_FILE, KEY_DIGITS);
+    free(text);
+    return code;
+}
+
+static int begin_log(hb_journal *journal, hb_error *error)
+{
+    char name[NAME];
+    int why = 0;
+
+    file_name(name, "journal", ++journal->generation);
+    int fd = openat(journal->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(error, journal->folder, errno, "%s can not be made", name);
+    int code = hb_frames_begin(&journal->log, fd, HB_FILE_JOURNAL, journal->generation, journal->key, &why);
+    if (code == HB_OK && fsync(journal->log.fd) != 0) {
+        why = errno;
+        code = HB_EJOURNAL;
+    }
+    if (code == HB_OK && fsync(journal->directory) != 0) {
+        why = errno;
+        code = HB_EJOURNAL;
+    }
+    if (code == HB_OK) {
+        journal->files++;
+        return HB_OK;
+    }
+    hb_frames_end(&journal->log);
+    (void)unlinkat(journal->directory, name, 0);
+    return code == HB_EJOURNAL ? fail(error, journal->folder, why, "%s can not be written", name) : code;
+}
+
+static void end_log(hb_journal *journal)
+{
+    if (journal->log.fd < 0)
+        return;
+    journal->since += journal->log.written;
+    journal->written += journal->log.written;
+    hb_frames_end(&journal->log);
+}
+
+__attribute__((format(printf, 3, 4))) static void say(const hb_journal *journal, const hb_journal_reader *reader,
+                                                      const char *format, ...)
+{
+    char what[256];
+    char line[sizeof what + sizeof journal->folder + 2];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    snprintf(line, sizeof line, "%s: %s", journal->folder, what);
+    reader->say(reader->to, line);
+}
+
+/* A journal was cut off: its tail is kept in a file of its own, then it is cut off there. */
+static int set_aside(const hb_journal *journal, uint64_t generation, const uint8_t *tail, size_t good, size_t length,
+                     const hb_journal_reader *reader, uint64_t records, hb_error *error)
+{
+    char name[NAME];
+    char aside[NAME];
+
+    file_name(name, "journal", generation);
+    file_name(aside, "damaged-journal", generation);
+    if (length > good) {
+        int code = write_new(journal, aside, tail, length - good, error);
+        if (code < 0)
+            return code;
+        say(journal, reader,
+            "%s is damaged or was being written when the server died: %" PRIu64
+            " records of it are whole and were taken, the last %zu bytes are kept in %s",
+            name, records, length - good, aside);
+    }
+    if (!good) {
+        (void)unlinkat(journal->directory, name, 0);
+        return sync_folder(journal, error);
+    }
+    int fd = openat(journal->directory, name, O_WRONLY | O_CLOEXEC);
+    bool cut = fd >= 0 && ftruncate(fd, (off_t)good) == 0 && fsync(fd) == 0;
+    int why = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return cut ? sync_folder(journal, error) : fail(error, journal->folder, why, "%s can not be cut off", name);
+}
+
+static int refuse(const hb_journal *journal, hb_found found, const char *name, hb_error *error)
+{
+    if (found == HB_FOUND_NEWER)
+        return fail(error, journal->folder, 0, "%s was written by a newer version of the plugin, it stays as it is",
+                    name);
+    if (found == HB_FOUND_OTHER_KEY)
+        return fail(error, journal->folder, 0,
+                    "%s was written with another key, or its header is damaged; it stays as it is", name);
+    return fail(error, journal->folder, 0, "%s is no file of this plugin, it stays as it is", name);
+}
+
+static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_journal_reader *reader, hb_error *error)
+{
+    char name[NAME];
+    char aside[NAME];
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    size_t good = 0;
+    uint64_t records = 0;
+    hb_found found = HB_FOUND_WHOLE;
+
+    file_name(name, "snapshot", generation);
+    int code = read_file(journal, name, &bytes, &length, error);
+    if (code < 0)
+        return code;
+    code = hb_frames_read(bytes, length, HB_FILE_SNAPSHOT, journal->key, reader, &found, &good, &records);
+    free(bytes);
+    if (code < 0)
+        return code;
+    if (found == HB_FOUND_WHOLE) {
+        journal->base = length;
+        return HB_OK;
+    }
+    if (found != HB_FOUND_TORN)
+        return refuse(journal, found, name, error);
+    file_name(aside, "damaged-snapshot", generation);
+    if (renameat(journal->directory, name, journal->directory, aside) != 0)
+        return fail(error, journal->folder, errno, "%s is damaged, and can not be kept as %s", name, aside);
+    say(journal, reader, "%s is damaged at byte %zu of %zu: nothing of it was taken, it is kept as %s", name, good,
+        length, aside);
+    return sync_folder(journal, error);
+}
+
+static int recover_journal(hb_journal *journal, uint64_t generation, const hb_journal_reader *reader, hb_error *error)
+{
+    char name[NAME];
+    uint8_t *bytes = NULL;
+    uint8_t *tail = NULL;
+    size_t length = 0;
+    size_t good = 0;
+    uint64_t records = 0;
+    hb_found found = HB_FOUND_WHOLE;
+
+    file_name(name, "journal", generation);
+    int code = read_file(journal, name, &bytes, &length, error);
+    if (code == HB_OK)
+        code = hb_frames_read(bytes, length, HB_FILE_JOURNAL, journal->key, reader, &found, &good, &records);
+    if (code == HB_OK && found == HB_FOUND_TORN) {
+        /* As it was on disk: reading may have decrypted a part of it. */
+        size_t again = 0;
+        free(bytes);
+        bytes = NULL;
+        code = read_file(journal, name, &tail, &again, error);
+        if (code == HB_OK)
+            code = set_aside(journal, generation, tail + good, good, again, reader, records, error);
+        free(tail);
+    } else if (code == HB_OK && found != HB_FOUND_WHOLE) {
+        code = refuse(journal, found, name, error);
+    }
+    free(bytes);
+    journal->since += good;
+    journal->files++;
+    return code;
+}
+
+static int recover(hb_journal *journal, const holding *h, const hb_journal_reader *reader, hb_error *error)
+{
+    int code = h->snapshot ? recover_snapshot(journal, h->snapshot, reader, error) : HB_OK;
+
+    for (size_t i = 0; i < h->count && code == HB_OK; i++) {
+        /* What is older than the snapshot is in it. */
+        if (h->journals[i] >= h->snapshot)
+            code = recover_journal(journal, h->journals[i], reader, error);
+    }
+    return code;
+}
+
+static int open_folder(hb_journal *journal, const char *folder, hb_error *error)
+{
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return fail(error, folder, errno, "the folder can not be made");
+    journal->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (journal->directory < 0)
+        return fail(error, folder, errno, "the folder can not be opened");
+    journal->lock = openat(journal->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (journal->lock < 0)
+        return fail(error, folder, errno, "the folder can not be written to");
+    if (flock(journal->lock, LOCK_EX | LOCK_NB) != 0)
+        return fail(error, folder, 0, "another server uses the folder");
+    return HB_OK;
+}
+
+int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_reader *reader, hb_journal **out,
+                    hb_error *error)
+{
+    hb_journal *journal = calloc(1, sizeof *journal);
+    holding h = {0};
+
+    if (!journal)
+        return HB_ENOMEM;
+    journal->directory = -1;
+    journal->lock = -1;
+    journal->log.fd = -1;
+    journal->snapshot.fd = -1;
+    snprintf(journal->folder, sizeof journal->folder, "%s", folder);
+    int code = open_folder(journal, folder, error);
+    if (code == HB_OK)
+        code = each_file(journal, visit_note, &h, error);
+    if (code == HB_OK)
+        code = find_key(journal, key, !h.snapshot && !h.count, error);
+    if (code == HB_OK) {
+        if (h.count)
+            qsort(h.journals, h.count, sizeof *h.journals, by_age);
+        journal->generation = h.youngest;
+        code = recover(journal, &h, reader, error);
+    }
+    if (code == HB_OK)
+        code = begin_log(journal, error);
+    free(h.journals);
+    if (code < 0) {
+        hb_journal_close(journal);
+        return code;
+    }
+    *out = journal;
+    return HB_OK;
+}
+
+void hb_journal_close(hb_journal *journal)
+{
+    if (!journal)
+        return;
+    hb_journal_snapshot_drop(journal);
+    end_log(journal);
+    if (journal->lock >= 0)
+        (void)close(journal->lock);
+    if (journal->directory >= 0)
+        (void)close(journal->directory);
+    memset(journal->key, 0, sizeof journal->key);
+    free(journal);
+}
+
+bool hb_journal_away(const hb_journal *journal)
+{
+    return journal->log.fd < 0;
+}
+
+bool hb_journal_wants_snapshot(const hb_journal *journal)
+{
+    uint64_t bytes = journal->since + journal->log.written;
+
+    return (bytes > WORTH_BYTES && bytes > 2 * journal->base) || journal->files > WORTH_FILES;
+}
+
+uint64_t hb_journal_written(const hb_journal *journal)
+{
+    return journal->written + (journal->log.fd < 0 ? 0 : journal->log.written) +
+           (journal->snapshot.fd < 0 ? 0 : journal->snapshot.written);
+}
+
+/* Nothing more goes to a file of which it is not known what is in it. */
+static int lose_log(hb_journal *journal, int code, int why, hb_error *error)
+{
+    end_log(journal);
+    if (code == HB_EJOURNAL)
+        return fail(error, journal->folder, why, "the journal can not be written");
+    return code;
+}
+
+int hb_journal_add(hb_journal *journal, const hb_last *last)
+{
+    int why = 0;
+
+    if (journal->log.fd < 0)
+        return HB_OK;
+    int code = hb_frames_add(&journal->log, last);
+    if (code == HB_EFULL) {
+        code = hb_frames_write(&journal->log, &why);
+        if (code == HB_OK)
+            code = hb_frames_add(&journal->log, last);
+        else
+            code = lose_log(journal, code, why, NULL);
+    }
+    return code;
+}
+
+int hb_journal_drain(hb_journal *journal, hb_error *error)
+{
+    int why = 0;
+
+    if (journal->log.fd < 0 || journal->log.length < DRAIN_BYTES)
+        return HB_OK;
+    int code = hb_frames_write(&journal->log, &why);
+    return code < 0 ? lose_log(journal, code, why, error) : HB_OK;
+}
+
+int hb_journal_flush(hb_journal *journal, hb_error *error)
+{
+    int why = 0;
+
+    if (journal->log.fd < 0)
+        return fail(error, journal->folder, 0, "the journal is away");
+    if (!journal->log.length && !journal->log.unsynced)
+        return HB_OK;
+    int code = hb_frames_write(&journal->log, &why);
+    if (code == HB_OK && fsync(journal->log.fd) != 0) {
+        why = errno;
+        code = HB_EJOURNAL;
+    }
+    if (code < 0)
+        return lose_log(journal, code, why, error);
+    journal->log.unsynced = false;
+    return HB_OK;
+}
+
+int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
+{
+    char name[NAME];
+    int why = 0;
+
+    hb_journal_snapshot_drop(journal);
+    bool away = journal->log.fd < 0;
+    if (!away) {
+        int flushed = hb_journal_flush(journal, error);
+        if (flushed < 0)
+            return flushed;
+        end_log(journal);
+    }
+    int code = begin_log(journal, error);
+    if (code < 0)
+        return code;
+    journal->came_back = away;
+    file_name(name, "snapshot", journal->generation);
+    memcpy(name + strlen(name), ".new", sizeof ".new");
+    int fd = openat(journal->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        code = fail(error, journal->folder, errno, "%s can not be made", name);
+    else
+        code = hb_frames_begin(&journal->snapshot, fd, HB_FILE_SNAPSHOT, journal->generation, journal->key, &why);
+    if (code < 0) {
+        if (why)
+            (void)fail(error, journal->folder, why, "%s can not be written", name);
+        hb_journal_snapshot_drop(journal);
+    }
+    return code;
+}
+
+void hb_journal_snapshot_drop(hb_journal *journal)
+{
+    char name[NAME];
+
+    if (journal->snapshot.fd >= 0) {
+        journal->written += journal->snapshot.written;
+        hb_frames_end(&journal->snapshot);
+        file_name(name, "snapshot", journal->generation);
+        memcpy(name + strlen(name), ".new", sizeof ".new");
+        (void)unlinkat(journal->directory, name, 0);
+    }
+    /* What was lost while it was away is not in this journal. */
+    if (journal->came_back)
+        end_log(journal);
+    journal->came_back = false;
+}
+
+static int lose_snapshot(hb_journal *journal, int code, int why, hb_error *error)
+{
+    if (code == HB_EJOURNAL)
+        (void)fail(error, journal->folder, why, "the snapshot can not be written");
+    hb_journal_snapshot_drop(journal);
+    return code;
+}
+
+int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error)
+{
+    int why = 0;
+
+    if (journal->snapshot.fd < 0)
+        return HB_EINVAL;
+    int code = hb_frames_add(&journal->snapshot, last);
+    if (code == HB_EFULL) {
+        code = hb_frames_write(&journal->snapshot, &why);
+        if (code == HB_OK)
+            code = hb_frames_add(&journal->snapshot, last);
+    }
+    return code < 0 ? lose_snapshot(journal, code, why, error) : HB_OK;
+}
+
+int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
+{
+    char name[NAME];
+    char temporary[NAME];
+    int why = 0;
+
+    if (journal->snapshot.fd < 0)
+        return HB_EINVAL;
+    int code = hb_frames_finish(&journal->snapshot, &why);
+    if (code == HB_OK && fsync(journal->snapshot.fd) != 0) {
+        why = errno;
+        code = HB_EJOURNAL;
+    }
+    file_name(name, "snapshot", journal->generation);
+    file_name(temporary, "snapshot", journal->generation);
+    memcpy(temporary + strlen(temporary), ".new", sizeof ".new");
+    if (code == HB_OK && renameat(journal->directory, temporary, journal->directory, name) != 0) {
+        why = errno;
+        code = HB_EJOURNAL;
+    }
+    if (code < 0)
+        return lose_snapshot(journal, code, why, error);
+    journal->base = journal->snapshot.written;
+    journal->written += journal->snapshot.written;
+    hb_frames_end(&journal->snapshot);
+    /* It counts from here on. Until the folder is synced the old files stay: they and the journal say the same. */
+    journal->came_back = false;
+    code = sync_folder(journal, error);
+    if (code < 0)
+        return code;
+    journal->since = 0;
+    journal->files = 1;
+    return each_file(journal, visit_remove, &journal->generation, error);
+}

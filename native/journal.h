@@ -1,0 +1,87 @@
+/*
+ * journal.h - last activity on disk: what survives a crash. The format is docs/journal.md.
+ *
+ * A folder holds one snapshot and the journals since. Records are gathered in memory by hb_journal_add, and written and
+ * synced as one frame by hb_journal_flush: what it said HB_OK to is found again. A new snapshot is written beside the
+ * old one, synced, renamed, and the folder synced; only then the old files go. A journal that was opened before is
+ * never written to again: each start begins one.
+ *
+ * After a failed write nothing more goes to that file: the journal is away (hb_journal_away) and takes no records until
+ * a snapshot, of everything that is known, could be written.
+ *
+ * Time     Wall time, milliseconds since 1970 UTC. It reads no clock.
+ * Memory   The batch, and what one frame needs; while it opens, one file as a whole.
+ * Threads  One at a time. Another process is kept out by a lock on the file `lock`.
+ * Errors   HB_EJOURNAL with *error filled: which file, what was done, why. HB_ENOMEM, HB_ECRYPTO.
+ */
+#ifndef HB_JOURNAL_H
+#define HB_JOURNAL_H
+
+#include "heartbeat.h"
+#include "seal.h"
+
+#define HB_JOURNAL_VERSION 1u
+
+/* What is kept of a user. Texts are not NUL-terminated. */
+typedef struct hb_last {
+    const char *name;
+    size_t name_length; /* 1 to HB_JID_MAX */
+    bool forgotten;     /* the user is to be forgotten; nothing below counts */
+    hb_reason why;
+    int64_t seen_ms;
+    int64_t offline_ms; /* when the last session ended; 0: never */
+    const char *status; /* or NULL */
+    size_t status_length;
+} hb_last;
+
+/* What hb_journal_open tells of: each record in the order of its writing, and in words what is not as it should be. */
+typedef struct hb_journal_reader {
+    int (*take)(void *to, const hb_last *last); /* negative ends the opening with that code */
+    void (*say)(void *to, const char *line);
+    void *to;
+} hb_journal_reader;
+
+typedef struct hb_journal hb_journal;
+
+/*
+ * Reads what the folder holds, which is made if it is not there, and begins a journal. key: HB_SEAL_KEY bytes, or NULL:
+ * the one in the folder's file `key`, which is made if the folder holds nothing yet. Damage is no error: what is whole
+ * is taken, the rest is kept aside, and said. HB_EJOURNAL: nothing was changed.
+ */
+int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_reader *reader, hb_journal **out,
+                    hb_error *error);
+
+/* What was added and not flushed is lost. NULL is allowed. */
+void hb_journal_close(hb_journal *journal);
+
+/* Nothing is written to disk. While the journal is away nothing is kept either. */
+int hb_journal_add(hb_journal *journal, const hb_last *last);
+
+/* What was added is on disk when it returns HB_OK. */
+int hb_journal_flush(hb_journal *journal, hb_error *error);
+
+/* Writes what was gathered, unsynced, if it is much: so that hb_journal_add has room, and need not write. */
+int hb_journal_drain(hb_journal *journal, hb_error *error);
+
+bool hb_journal_away(const hb_journal *journal);
+
+/* Whether so much was written that a snapshot is worth it. */
+bool hb_journal_wants_snapshot(const hb_journal *journal);
+
+/*
+ * Begins a snapshot: from here on hb_journal_add goes to a new journal that goes with it. hb_journal_keep adds to the
+ * snapshot, and must be called for everybody; hb_journal_snapshot_end makes it valid. On failure the files before it
+ * hold as they did, and hb_journal_snapshot_drop is called for us.
+ */
+int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error);
+int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error);
+int hb_journal_snapshot_end(hb_journal *journal, hb_error *error);
+void hb_journal_snapshot_drop(hb_journal *journal);
+
+/* Bytes written since it was opened. */
+uint64_t hb_journal_written(const hb_journal *journal);
+
+/* 64 hex digits, and white space after them. */
+int hb_journal_key_parse(const char *text, size_t length, uint8_t key[HB_SEAL_KEY]);
+
+#endif

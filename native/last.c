@@ -1,0 +1,362 @@
+/*
+ * last.c - which users go to the journal, and what of them; and what comes from it at the start.
+ *
+ * Who changed is noted when it happens (hb_last_touch). Who is online and was read from is found by a look at the
+ * cells. Nothing is written to disk while the core's lock is held: records are gathered a few at a time, in memory.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "journal.h"
+
+#define CHUNK 64        /* users gathered while the lock is held */
+#define AWAY_FLUSHES 5u /* flushes between two tries to come back to the disk */
+
+struct hb_keeper {
+    pthread_mutex_t lock; /* of the journal, taken before the core's */
+    hb_journal *journal;
+    uint32_t tick; /* reads before it were written */
+    unsigned tries;
+};
+
+/* All that follows with the core's lock held. */
+
+void hb_last_touch(hb_core *core, hb_user_ref ref)
+{
+    hb_user *user = hb_user_at(&core->users, ref);
+
+    if (!core->keeper || core->touched_all || user->marks & HB_USER_TOUCHED)
+        return;
+    if (core->touched_count == core->touched_room) {
+        size_t room = core->touched_room ? core->touched_room * 2 : 256;
+        hb_user_ref *touched = realloc(core->touched, room * sizeof *touched);
+        if (!touched) {
+            core->touched_all = true;
+            return;
+        }
+        core->touched = touched;
+        core->touched_room = room;
+    }
+    core->touched[core->touched_count++] = ref;
+    user->marks |= HB_USER_TOUCHED;
+}
+
+static int64_t seen_of(const hb_core *core, const hb_user *user)
+{
+    int64_t seen = user->seen_ms;
+
+    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)]) {
+        int64_t ms = hb_clock_wall_of(&core->clock, hb_core_read_tick(core, slot));
+        seen = ms > seen ? ms : seen;
+    }
+    return seen;
+}
+
+static hb_last last_of(const hb_core *core, const hb_user *user)
+{
+    return (hb_last){.name = user->name,
+                     .name_length = user->name_length,
+                     .why = hb_user_why(user),
+                     .seen_ms = seen_of(core, user),
+                     .offline_ms = user->offline_ms,
+                     .status = user->status,
+                     .status_length = user->status ? strlen(user->status) : 0};
+}
+
+static void untouch_all(hb_core *core)
+{
+    for (size_t i = 0; i < core->touched_count; i++)
+        hb_user_at(&core->users, core->touched[i])->marks &= (uint8_t)~HB_USER_TOUCHED;
+    core->touched_count = 0;
+    core->touched_all = false;
+}
+
+/* Some of those who were touched. */
+static int add_touched(hb_core *core, bool *more)
+{
+    int code = HB_OK;
+
+    for (size_t i = 0; i < CHUNK && core->touched_count && code == HB_OK; i++) {
+        hb_user *user = hb_user_at(&core->users, core->touched[--core->touched_count]);
+        if (!(user->marks & HB_USER_TOUCHED))
+            continue; /* forgotten since */
+        user->marks &= (uint8_t)~HB_USER_TOUCHED;
+        hb_last last = last_of(core, user);
+        code = hb_journal_add(core->keeper->journal, &last);
+    }
+    *more = core->touched_count > 0;
+    return code;
+}
+
+/* Users of a part of a page whose sessions were read from since the last flush. */
+static int add_read(hb_core *core, size_t first, size_t count)
+{
+    const hb_page *page = hb_page_of(core, (uint32_t)first);
+    int code = HB_OK;
+
+    for (size_t i = hb_index_of((uint32_t)first); count-- && code == HB_OK; i++) {
+        hb_phase phase = (hb_phase)page->session[i].phase;
+        if (phase == HB_FREE || phase == HB_CLOSED || !page->user[i])
+            continue;
+        if (__atomic_load_n(&page->cells[i], __ATOMIC_RELAXED) < core->keeper->tick)
+            continue;
+        hb_last last = last_of(core, hb_user_at(&core->users, page->user[i]));
+        code = hb_journal_add(core->keeper->journal, &last);
+    }
+    return code;
+}
+
+/* All that follows with the keeper's lock held, and the core's not. */
+
+static int gather(hb_core *core)
+{
+    bool more = true;
+    int code = HB_OK;
+
+    pthread_mutex_lock(&core->lock);
+    uint32_t tick = core->clock.tick;
+    pthread_mutex_unlock(&core->lock);
+    while (more && code == HB_OK) {
+        pthread_mutex_lock(&core->lock);
+        code = add_touched(core, &more);
+        pthread_mutex_unlock(&core->lock);
+        if (code == HB_OK)
+            code = hb_journal_drain(core->keeper->journal, NULL);
+    }
+    more = true;
+    for (size_t at = 0; more && code == HB_OK; at += CHUNK) {
+        pthread_mutex_lock(&core->lock);
+        more = at < core->page_count * HB_PAGE_CELLS;
+        if (more)
+            code = add_read(core, at, CHUNK);
+        pthread_mutex_unlock(&core->lock);
+        if (code == HB_OK)
+            code = hb_journal_drain(core->keeper->journal, NULL);
+    }
+    core->keeper->tick = tick;
+    return code;
+}
+
+/* Forgets those who were not here for too long, on the way. */
+static int keep_some(hb_core *core, hb_user_ref *at, hb_error *error)
+{
+    int64_t oldest_ms = core->clock.wall_ms - core->keep_ms;
+    int code = HB_OK;
+
+    for (size_t i = 0; i < CHUNK && code == HB_OK; i++) {
+        hb_user_ref next = hb_users_next(&core->users, *at);
+        if (!next) {
+            *at = HB_NO_USER;
+            return code;
+        }
+        *at = next;
+        hb_user *user = hb_user_at(&core->users, next);
+        hb_last last = last_of(core, user);
+        bool old = user->sessions == HB_NO_SLOT && last.seen_ms < oldest_ms && last.offline_ms < oldest_ms;
+        if (old)
+            hb_slots_forget(core, next);
+        else if (last.seen_ms || last.offline_ms)
+            code = hb_journal_keep(core->keeper->journal, &last, error);
+    }
+    return code;
+}
+
+static int snapshot(hb_core *core, hb_error *error)
+{
+    hb_journal *journal = core->keeper->journal;
+    hb_user_ref at = HB_NO_USER;
+    int code = hb_journal_snapshot_begin(journal, error);
+
+    if (code < 0)
+        return code;
+    pthread_mutex_lock(&core->lock);
+    untouch_all(core); /* whoever changes from here on goes to the new journal too */
+    pthread_mutex_unlock(&core->lock);
+    do {
+        pthread_mutex_lock(&core->lock);
+        code = keep_some(core, &at, error);
+        pthread_mutex_unlock(&core->lock);
+    } while (at && code == HB_OK);
+    return code < 0 ? code : hb_journal_snapshot_end(journal, error);
+}
+
+static int flush(hb_core *core, hb_error *error)
+{
+    hb_keeper *keeper = core->keeper;
+
+    if (hb_journal_away(keeper->journal) && ++keeper->tries < AWAY_FLUSHES)
+        return HB_EJOURNAL;
+    keeper->tries = 0;
+    pthread_mutex_lock(&core->lock);
+    bool all = core->touched_all;
+    pthread_mutex_unlock(&core->lock);
+    if (all || hb_journal_away(keeper->journal) || hb_journal_wants_snapshot(keeper->journal)) {
+        int code = snapshot(core, error);
+        if (code < 0) {
+            /* What was no longer marked is not on disk. */
+            pthread_mutex_lock(&core->lock);
+            core->touched_all = true;
+            pthread_mutex_unlock(&core->lock);
+            return code;
+        }
+    }
+    int code = gather(core);
+    if (code == HB_OK || hb_journal_away(keeper->journal))
+        code = hb_journal_flush(keeper->journal, error);
+    if (code < 0) {
+        pthread_mutex_lock(&core->lock);
+        core->touched_all = true;
+        pthread_mutex_unlock(&core->lock);
+    }
+    return code;
+}
+
+/* What was known before. Of who is here it is known better. With the core's lock held. */
+static int take(hb_core *core, const hb_last *last)
+{
+    uint64_t hash = hb_users_hash(&core->users, last->name, last->name_length);
+    int code = HB_OK;
+
+    hb_user_ref ref = last->forgotten ? HB_NO_USER : hb_users_get(&core->users, hash, last->name, last->name_length);
+    if (ref) {
+        hb_user *user = hb_user_at(&core->users, ref);
+        int64_t wall_ms = core->clock.wall_ms;
+        hb_user_lock(&core->users, user);
+        if (user->sessions == HB_NO_SLOT) {
+            user->seen_ms = last->seen_ms < wall_ms ? last->seen_ms : wall_ms;
+            user->offline_ms = last->offline_ms < wall_ms ? last->offline_ms : wall_ms;
+            hb_user_set_why(user, last->why <= HB_WHY_RESUMED ? last->why : HB_WHY_NONE);
+        }
+        hb_user_unlock(&core->users, user);
+        if (user->sessions == HB_NO_SLOT)
+            code = hb_user_set_status(&core->users, user, last->status, last->status_length);
+    } else if (last->forgotten) {
+        ref = hb_users_ref(&core->users, last->name, last->name_length);
+        if (ref && hb_user_at(&core->users, ref)->sessions == HB_NO_SLOT)
+            hb_slots_forget(core, ref);
+    } else {
+        code = HB_ENOMEM;
+    }
+    return code;
+}
+
+typedef struct hearing {
+    hb_core *core;
+    hb_core_say *say;
+    void *to;
+} hearing;
+
+static int hear_last(void *to, const hb_last *last)
+{
+    hb_core *core = ((hearing *)to)->core;
+
+    pthread_mutex_lock(&core->lock);
+    int code = take(core, last);
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
+static void hear_line(void *to, const char *line)
+{
+    const hearing *h = to;
+
+    if (h->say)
+        h->say(h->to, line);
+}
+
+int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,
+                         hb_error *error)
+{
+    hearing h = {.core = core, .say = say, .to = to};
+    const hb_journal_reader reader = {.take = hear_last, .say = hear_line, .to = &h};
+
+    if (core->keeper)
+        return HB_EINVAL;
+    hb_keeper *keeper = calloc(1, sizeof *keeper);
+    if (!keeper)
+        return HB_ENOMEM;
+    int code = hb_journal_open(folder, key, &reader, &keeper->journal, error);
+    if (code < 0) {
+        free(keeper);
+        return code;
+    }
+    pthread_mutex_init(&keeper->lock, NULL);
+    pthread_mutex_lock(&core->lock);
+    core->touched_all = core->users.count > 0 && core->counts.opened > 0; /* whoever came before it is not in it */
+    core->keeper = keeper;
+    pthread_mutex_unlock(&core->lock);
+    return HB_OK;
+}
+
+int hb_core_journal_flush(hb_core *core, hb_error *error)
+{
+    if (!core->keeper)
+        return HB_EINVAL;
+    if (error)
+        memset(error, 0, sizeof *error);
+    pthread_mutex_lock(&core->keeper->lock);
+    int code = flush(core, error);
+    pthread_mutex_unlock(&core->keeper->lock);
+    return code;
+}
+
+void hb_keeper_free(hb_core *core)
+{
+    if (core->keeper) {
+        (void)flush(core, NULL);
+        hb_journal_close(core->keeper->journal);
+        pthread_mutex_destroy(&core->keeper->lock);
+        free(core->keeper);
+    }
+    free(core->touched);
+}
+
+int hb_core_forget(hb_core *core, const char *name, size_t length)
+{
+    const hb_last gone = {.name = name, .name_length = length, .forgotten = true};
+    int code = HB_OK;
+
+    if (!length || length > HB_JID_MAX)
+        return HB_EINVAL;
+    if (core->keeper)
+        pthread_mutex_lock(&core->keeper->lock);
+    pthread_mutex_lock(&core->lock);
+    hb_user_ref ref = hb_users_ref(&core->users, name, length);
+    if (ref)
+        hb_slots_forget(core, ref);
+    pthread_mutex_unlock(&core->lock);
+    if (core->keeper) {
+        /* On disk the name stands until the next snapshot: that one is made with the next flush. */
+        code = hb_journal_add(core->keeper->journal, &gone);
+        pthread_mutex_lock(&core->lock);
+        core->touched_all = core->touched_all || ref;
+        pthread_mutex_unlock(&core->lock);
+        pthread_mutex_unlock(&core->keeper->lock);
+    }
+    return code < 0 ? code : ref != HB_NO_USER;
+}
+
+int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offline_ms, const char *status,
+                   size_t status_length)
+{
+    int code = HB_OK;
+
+    if (!length || length > HB_JID_MAX || offline_ms <= 0)
+        return HB_EINVAL;
+    const hb_last last = {.name = name,
+                          .name_length = length,
+                          .seen_ms = offline_ms,
+                          .offline_ms = offline_ms,
+                          .status = status,
+                          .status_length = status_length};
+    pthread_mutex_lock(&core->lock);
+    bool known = hb_users_ref(&core->users, name, length) != HB_NO_USER;
+    if (!known)
+        code = take(core, &last);
+    hb_user_ref ref = hb_users_ref(&core->users, name, length);
+    if (!known && ref)
+        hb_last_touch(core, ref);
+    pthread_mutex_unlock(&core->lock);
+    return code < 0 ? code : !known;
+}

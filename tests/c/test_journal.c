@@ -1,0 +1,653 @@
+/*
+ * The journal: what was said to be on disk is there, whatever is torn, flipped or refused; and nothing is there that
+ * was never written.
+ *
+ * The linker puts the __wrap_ functions in the place of the system's calls.
+ */
+#define _DEFAULT_SOURCE /* mkdtemp */
+#include "support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frames.h"
+
+int __real_openat(int folder, const char *path, int flags, ...);
+ssize_t __real_write(int fd, const void *bytes, size_t length);
+int __real_fsync(int fd);
+int __real_renameat(int from, const char *old, int to, const char *new);
+int __wrap_openat(int folder, const char *path, int flags, ...);
+ssize_t __wrap_write(int fd, const void *bytes, size_t length);
+int __wrap_fsync(int fd);
+int __wrap_renameat(int from, const char *old, int to, const char *new);
+
+static long fail_at; /* the call that fails when it counts down to 0; 0: none */
+static int fail_with;
+static bool fail_on; /* and all after it */
+
+static bool fails(void)
+{
+    if (!fail_at || --fail_at)
+        return false;
+    fail_at = fail_on;
+    errno = fail_with;
+    return true;
+}
+
+int __wrap_openat(int folder, const char *path, int flags, ...)
+{
+    return fails() ? -1 : __real_openat(folder, path, flags, 0600);
+}
+
+/* Half of it is written before it fails. */
+ssize_t __wrap_write(int fd, const void *bytes, size_t length)
+{
+    if (!fails())
+        return __real_write(fd, bytes, length);
+    int why = errno;
+    (void)!__real_write(fd, bytes, length / 2);
+    errno = why;
+    return -1;
+}
+
+int __wrap_fsync(int fd)
+{
+    return fails() ? -1 : __real_fsync(fd);
+}
+
+int __wrap_renameat(int from, const char *old, int to, const char *new)
+{
+    return fails() ? -1 : __real_renameat(from, old, to, new);
+}
+
+#define USERS 64
+
+/* What a reader was told. */
+typedef struct heard {
+    int64_t seen_ms[USERS]; /* 0: unknown; -1: forgotten */
+    int64_t offline_ms[USERS];
+    char status[USERS][HB_STATUS_MAX + 1];
+    int reason[USERS];
+    size_t records;
+    size_t lines;
+    char line[1024];
+} heard;
+
+static heard told;
+
+static int take(void *to, const hb_last *last)
+{
+    heard *h = to;
+    char name[16] = "";
+    assert_in_range(last->name_length, 5, 15);
+    memcpy(name, last->name, last->name_length);
+    char *end;
+    long i = strtol(name + 4, &end, 10);
+    assert_true(*end == '\0' && i >= 0 && i < USERS);
+    h->records++;
+    h->seen_ms[i] = last->forgotten ? -1 : last->seen_ms;
+    h->offline_ms[i] = last->offline_ms;
+    h->reason[i] = (int)last->why;
+    memcpy(h->status[i], last->status ? last->status : "", last->status_length);
+    h->status[i][last->status_length] = '\0';
+    return HB_OK;
+}
+
+static void hear(void *to, const char *line)
+{
+    heard *h = to;
+    h->lines++;
+    text_print(h->line, sizeof h->line, "%s", line);
+}
+
+static const hb_journal_reader reader = {.take = take, .say = hear, .to = &told};
+
+static char folder[64];
+static hb_error error;
+
+static int setup(void **state)
+{
+    (void)state;
+    fail_at = 0;
+    fail_on = false;
+    text_print(folder, sizeof folder, "/tmp/heartbeat-journal-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+typedef void visit(const char *path, const char *name);
+
+static void each(visit *v)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        char path[512];
+        if (entry->d_name[0] == '.')
+            continue;
+        text_print(path, sizeof path, "%s/%s", folder, entry->d_name);
+        v(path, entry->d_name);
+    }
+    closedir(files);
+}
+
+static void remove_file(const char *path, const char *name)
+{
+    (void)name;
+    unlink(path);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fail_at = 0;
+    each(remove_file);
+    return rmdir(folder);
+}
+
+static hb_journal *reopen(hb_journal *journal)
+{
+    hb_journal *next = NULL;
+    hb_journal_close(journal);
+    memset(&told, 0, sizeof told);
+    memset(&error, 0, sizeof error);
+    if (hb_journal_open(folder, NULL, &reader, &next, &error) < 0)
+        fail_msg("%s", error.text);
+    return next;
+}
+
+static hb_last last_of(int i, int64_t seen_ms)
+{
+    static char name[16];
+    text_print(name, sizeof name, "user%d", i);
+    return (hb_last){
+        .name = name, .name_length = strlen(name), .seen_ms = seen_ms, .offline_ms = seen_ms + 5, .why = HB_WHY_LOGOUT};
+}
+
+static int add(hb_journal *journal, int i, int64_t seen_ms)
+{
+    hb_last last = last_of(i, seen_ms);
+    return hb_journal_add(journal, &last);
+}
+
+static void test_first_start(void **state)
+{
+    (void)state;
+    struct stat about;
+    char path[128];
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(told.records + told.lines, 0);
+    assert_false(hb_journal_away(journal));
+    text_print(path, sizeof path, "%s/key", folder);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    assert_int_equal(about.st_size, 65);
+    hb_journal *second = NULL;
+    assert_int_equal(hb_journal_open(folder, NULL, &reader, &second, &error), HB_EJOURNAL);
+    assert_string_equal(error.text, "another server uses the folder");
+    hb_journal_close(journal);
+    hb_journal_close(NULL);
+}
+
+static void test_found_again(void **state)
+{
+    (void)state;
+    hb_journal *journal = reopen(NULL);
+    hb_last last = last_of(1, 1000);
+    last.status = "Gone fishing";
+    last.status_length = 4;
+    assert_int_equal(hb_journal_add(journal, &last), HB_OK);
+    assert_int_equal(add(journal, 2, 2000), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    assert_int_equal(add(journal, 2, 3000), HB_OK);
+    last = last_of(3, 4000);
+    assert_int_equal(hb_journal_add(journal, &last), HB_OK);
+    last.forgotten = true;
+    assert_int_equal(hb_journal_add(journal, &last), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    assert_int_equal(add(journal, 4, 5000), HB_OK); /* not flushed */
+    journal = reopen(journal);
+    assert_int_equal(told.records, 5);
+    assert_int_equal(told.lines, 0);
+    assert_int_equal(told.seen_ms[1], 1000);
+    assert_int_equal(told.offline_ms[1], 1005);
+    assert_int_equal(told.reason[1], HB_WHY_LOGOUT);
+    assert_string_equal(told.status[1], "Gone");
+    assert_int_equal(told.seen_ms[2], 3000);
+    assert_int_equal(told.seen_ms[3], -1);
+    assert_int_equal(told.seen_ms[4], 0);
+    last.name_length = 0;
+    assert_int_equal(hb_journal_add(journal, &last), HB_EINVAL);
+    hb_journal_close(journal);
+}
+
+static int snapshot(hb_journal *journal, int first, int count, int64_t seen_ms)
+{
+    int code = hb_journal_snapshot_begin(journal, &error);
+    for (int i = first; i < first + count && code == HB_OK; i++) {
+        hb_last last = last_of(i, seen_ms);
+        code = hb_journal_keep(journal, &last, &error);
+    }
+    return code == HB_OK ? hb_journal_snapshot_end(journal, &error) : code;
+}
+
+static size_t file_count;
+static char file_path[512]; /* the last that begins as asked for */
+static const char *file_kind;
+
+static void note(const char *path, const char *name)
+{
+    file_count++;
+    if (strncmp(name, file_kind, strlen(file_kind)) == 0)
+        text_print(file_path, sizeof file_path, "%s", path);
+}
+
+static const char *file_of(const char *kind)
+{
+    file_count = 0;
+    file_path[0] = '\0';
+    file_kind = kind;
+    each(note);
+    return file_path;
+}
+
+static void test_snapshot(void **state)
+{
+    (void)state;
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(hb_journal_keep(journal, &(hb_last){.name = "x", .name_length = 1}, &error), HB_EINVAL);
+    assert_int_equal(hb_journal_snapshot_end(journal, &error), HB_EINVAL);
+    for (int round = 1; round <= 3; round++) {
+        assert_int_equal(add(journal, 1, round), HB_OK);
+        assert_int_equal(snapshot(journal, 1, 10, round * 100), HB_OK);
+        assert_int_equal(add(journal, 2, round * 1000), HB_OK);
+        assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    }
+    file_of("snapshot");
+    assert_int_equal(file_count, 4); /* key, lock, snapshot, journal */
+    /* Dropped halfway, it changes nothing. */
+    assert_int_equal(hb_journal_snapshot_begin(journal, &error), HB_OK);
+    hb_last last = last_of(1, 7);
+    assert_int_equal(hb_journal_keep(journal, &last, &error), HB_OK);
+    hb_journal_snapshot_drop(journal);
+    assert_false(hb_journal_away(journal));
+    assert_int_equal(add(journal, 3, 3), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    journal = reopen(journal);
+    assert_int_equal(told.lines, 0);
+    assert_int_equal(told.seen_ms[1], 300);
+    assert_int_equal(told.seen_ms[2], 3000);
+    assert_int_equal(told.seen_ms[3], 3);
+    assert_int_equal(told.seen_ms[10], 300);
+    hb_journal_close(journal);
+}
+
+/* More than a frame holds, and then so much that a snapshot is worth it. */
+static void test_many(void **state)
+{
+    (void)state;
+    hb_journal *journal = reopen(NULL);
+    int64_t n = 0;
+    for (; !hb_journal_wants_snapshot(journal); n++)
+        assert_int_equal(add(journal, (int)(n % USERS), n + 1), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    assert_in_range(hb_journal_written(journal), 4 << 20, 6 << 20);
+    journal = reopen(journal);
+    assert_int_equal(told.records, n);
+    assert_int_equal(told.seen_ms[(n - 1) % USERS], n);
+    assert_true(hb_journal_wants_snapshot(journal));
+    assert_int_equal(snapshot(journal, 0, USERS, 1), HB_OK);
+    assert_false(hb_journal_wants_snapshot(journal));
+    /* Each start begins a file: so many are worth one as well. */
+    for (int i = 0; i < 16; i++)
+        journal = reopen(journal);
+    assert_true(hb_journal_wants_snapshot(journal));
+    hb_journal_close(journal);
+}
+
+static uint8_t *load(const char *path, size_t *length)
+{
+    static uint8_t bytes[1 << 16];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    *length = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    return bytes;
+}
+
+static void store(const char *path, const uint8_t *bytes, size_t length)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+}
+
+/* Frame n holds the one record of user n, seen at n + 1000. Returns the key. */
+static void write_frames(int count, uint8_t key[HB_SEAL_KEY])
+{
+    char path[128];
+    size_t length;
+    hb_journal *journal = reopen(NULL);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(add(journal, i, i + 1000), HB_OK);
+        assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    }
+    hb_journal_close(journal);
+    text_print(path, sizeof path, "%s/key", folder);
+    const char *text = (const char *)load(path, &length);
+    assert_int_equal(hb_journal_key_parse(text, length, key), HB_OK);
+}
+
+/* Each record is right or is not there, and none is there that comes after one that is not. */
+static size_t check_prefix(void)
+{
+    size_t count = 0;
+    while (count < USERS && told.seen_ms[count] == (int64_t)count + 1000)
+        count++;
+    for (size_t i = count; i < USERS; i++)
+        assert_int_equal(told.seen_ms[i], 0);
+    assert_int_equal(told.records, count);
+    return count;
+}
+
+static hb_found read_bytes(const uint8_t *bytes, size_t length, hb_file_kind kind, const uint8_t *key, size_t *good)
+{
+    uint64_t records;
+    hb_found found = HB_FOUND_WHOLE;
+    uint8_t *copy = malloc(length ? length : 1); /* of its own, so that the sanitizer sees a byte too far */
+    assert_non_null(copy);
+    memcpy(copy, bytes, length);
+    memset(&told, 0, sizeof told);
+    assert_int_equal(hb_frames_read(copy, length, kind, key, &reader, &found, good, &records), HB_OK);
+    assert_int_equal(records >= told.records, 1);
+    free(copy);
+    return found;
+}
+
+enum { COUNT = 60, HEADER = 64, EMPTY = 20, FRAME = 20 + 28 };
+
+static void test_cut(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    size_t length;
+    size_t good;
+    write_frames(COUNT, key);
+    const uint8_t *bytes = load(file_of("journal"), &length);
+    assert_int_equal(read_bytes(bytes, length, HB_FILE_JOURNAL, key, &good), HB_FOUND_WHOLE);
+    assert_int_equal(check_prefix(), COUNT);
+    size_t last = 0;
+    size_t steps = 0;
+    for (size_t cut = 0; cut < length; cut++) {
+        hb_found found = read_bytes(bytes, cut, HB_FILE_JOURNAL, key, &good);
+        size_t count = check_prefix();
+        assert_true(good <= cut && count >= last && count < COUNT);
+        assert_true(found == HB_FOUND_TORN || good == cut); /* between frames nobody can see it */
+        steps += count > last;
+        last = count;
+    }
+    assert_int_equal(steps, COUNT - 1); /* as soon as a frame is whole it counts */
+}
+
+static void test_flipped(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    size_t length;
+    size_t good;
+    write_frames(COUNT, key);
+    uint8_t *bytes = load(file_of("journal"), &length);
+    size_t first = length > 4096 ? length - 4096 : 0;
+    for (size_t bit = first * 8; bit < length * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        hb_found found = read_bytes(bytes, length, HB_FILE_JOURNAL, key, &good);
+        assert_int_not_equal(found, HB_FOUND_WHOLE);
+        check_prefix();
+        assert_true(good <= bit / 8);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_int_equal(read_bytes(bytes, length, HB_FILE_JOURNAL, key, &good), HB_FOUND_WHOLE);
+}
+
+/* Whole files: cut, opened, and the rest kept aside. */
+static void test_torn(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    size_t length;
+    size_t kept;
+    char path[512];
+    write_frames(3, key);
+    text_print(path, sizeof path, "%s", file_of("journal"));
+    const uint8_t *bytes = load(path, &length);
+    store(path, bytes, length - 5);
+    size_t torn = length - 5 - (HEADER + EMPTY + 2 * ((length - HEADER - EMPTY) / 3));
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 2);
+    assert_int_equal(told.lines, 1);
+    assert_non_null(strstr(told.line, "damaged-journal-0000000000000001"));
+    assert_non_null(strstr(told.line, "2 records of it are whole"));
+    (void)load(file_of("damaged-journal"), &kept);
+    assert_int_equal(kept, torn);
+    /* From then on it is whole. */
+    journal = reopen(journal);
+    assert_int_equal(check_prefix(), 2);
+    assert_int_equal(told.lines, 0);
+    hb_journal_close(journal);
+    /* A file that was begun and nothing more is nothing. */
+    text_print(path, sizeof path, "%s", file_of("journal"));
+    store(path, bytes, 0);
+    journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 2);
+    hb_journal_close(journal);
+}
+
+static void test_damaged_snapshot(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    size_t length;
+    size_t good;
+    char path[512];
+    write_frames(3, key);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(snapshot(journal, 10, 40, 5), HB_OK);
+    assert_int_equal(add(journal, 0, 1000), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    hb_journal_close(journal);
+    text_print(path, sizeof path, "%s", file_of("snapshot"));
+    uint8_t *bytes = load(path, &length);
+    assert_int_equal(read_bytes(bytes, length, HB_FILE_SNAPSHOT, key, &good), HB_FOUND_WHOLE);
+    assert_int_equal(told.records, 40);
+    for (size_t bit = 0; bit < length * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_not_equal(read_bytes(bytes, length, HB_FILE_SNAPSHOT, key, &good), HB_FOUND_WHOLE);
+        assert_int_equal(told.records, 0);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t cut = 0; cut < length; cut++) {
+        assert_int_not_equal(read_bytes(bytes, cut, HB_FILE_SNAPSHOT, key, &good), HB_FOUND_WHOLE);
+        assert_int_equal(told.records, 0);
+    }
+    bytes[length / 2] ^= 1;
+    store(path, bytes, length);
+    journal = reopen(NULL);
+    assert_int_equal(told.lines, 1);
+    assert_non_null(strstr(told.line, "nothing of it was taken, it is kept as damaged-snapshot-"));
+    assert_int_equal(check_prefix(), 1); /* what the journal after it says */
+    /* It is never replaced, nor removed. */
+    assert_int_equal(snapshot(journal, 0, 1, 1000), HB_OK);
+    journal = reopen(journal);
+    assert_int_equal(check_prefix(), 1);
+    size_t kept;
+    (void)load(file_of("damaged-snapshot"), &kept);
+    assert_int_equal(kept, length);
+    hb_journal_close(journal);
+}
+
+static void refused(const char *why)
+{
+    hb_journal *journal = NULL;
+    memset(&told, 0, sizeof told);
+    memset(&error, 0, sizeof error);
+    assert_int_equal(hb_journal_open(folder, NULL, &reader, &journal, &error), HB_EJOURNAL);
+    assert_null(journal);
+    assert_string_equal(error.path, folder);
+    if (!strstr(error.text, why))
+        fail_msg("'%s' expected in '%s'", why, error.text);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    size_t length;
+    char path[512];
+    char key_path[128];
+    write_frames(3, key);
+    text_print(path, sizeof path, "%s", file_of("journal"));
+    uint8_t bytes[4096];
+    uint8_t *loaded = load(path, &length);
+    memcpy(bytes, loaded, length);
+
+    bytes[8]++;
+    store(path, bytes, length);
+    refused("was written by a newer version of the plugin");
+    bytes[8]--;
+    bytes[0]++;
+    store(path, bytes, length);
+    refused("is no file of this plugin");
+    bytes[0]--;
+    store(path, bytes, length);
+
+    text_print(key_path, sizeof key_path, "%s/key", folder);
+    loaded = load(key_path, &length);
+    uint8_t text[128];
+    memcpy(text, loaded, length);
+    text[0] = text[0] == 'a' ? 'b' : 'a';
+    store(key_path, text, length);
+    refused("was written with another key");
+    store(key_path, text, length - 2);
+    refused("key is not 64 hexadecimal digits");
+    unlink(key_path);
+    refused("the file key is missing");
+    /* Given by the administrator instead: all is there. */
+    hb_journal *journal = NULL;
+    assert_int_equal(hb_journal_open(folder, key, &reader, &journal, &error), HB_OK);
+    assert_int_equal(check_prefix(), 3);
+    hb_journal_close(journal);
+    assert_int_equal(hb_journal_open("/proc/no/such/folder", key, &reader, &journal, &error), HB_EJOURNAL);
+    assert_string_equal(error.text, "the folder can not be made: No such file or directory");
+}
+
+/* A life: what was acknowledged goes to `kept`. It comes back to the disk by a snapshot when it can. */
+static void live(int64_t kept[USERS], int64_t now[USERS])
+{
+    hb_journal *journal = NULL;
+    memset(&told, 0, sizeof told);
+    if (hb_journal_open(folder, NULL, &reader, &journal, &error) < 0) {
+        assert_true(error.text[0] != '\0');
+        return;
+    }
+    int64_t pending[USERS] = {0};
+    for (int step = 1; step <= 12; step++) {
+        for (int i = 0; i < 5; i++) {
+            now[i * 3 + step % 3] += 10;
+            pending[i * 3 + step % 3] = now[i * 3 + step % 3];
+            (void)add(journal, i * 3 + step % 3, now[i * 3 + step % 3]);
+        }
+        int code;
+        if (hb_journal_away(journal) || step == 6) {
+            memset(&error, 0, sizeof error);
+            code = hb_journal_snapshot_begin(journal, &error);
+            for (int i = 0; i < USERS && code == HB_OK; i++) {
+                hb_last last = last_of(i, now[i]);
+                code = now[i] ? hb_journal_keep(journal, &last, &error) : HB_OK;
+            }
+            code = code == HB_OK ? hb_journal_snapshot_end(journal, &error) : code;
+            if (code == HB_OK)
+                memcpy(pending, now, sizeof pending);
+        } else {
+            memset(&error, 0, sizeof error);
+            code = hb_journal_flush(journal, &error);
+        }
+        if (code < 0) {
+            assert_true(error.text[0] != '\0');
+            continue;
+        }
+        for (int i = 0; i < USERS; i++) {
+            if (pending[i])
+                kept[i] = pending[i];
+        }
+        memset(pending, 0, sizeof pending);
+    }
+    hb_journal_close(journal);
+}
+
+/* Each call fails in turn: once, or from then on. What was acknowledged is there afterwards, and nothing is made up. */
+static void test_failing(void **state)
+{
+    (void)state;
+    static const int errors[] = {EIO, ENOSPC, EACCES};
+    for (size_t e = 0; e < 6; e++) {
+        bool failed = true;
+        for (long n = 1; failed; n++) {
+            int64_t kept[USERS] = {0};
+            int64_t now[USERS] = {0};
+            fail_at = 0;
+            live(kept, now);
+            fail_with = errors[e % 3];
+            fail_on = e >= 3;
+            fail_at = n;
+            live(kept, now);
+            failed = fail_at <= (fail_on ? 1 : 0);
+            fail_at = 0;
+            hb_journal *journal = reopen(NULL);
+            for (int i = 0; i < USERS; i++) {
+                if (told.seen_ms[i] < kept[i] || told.seen_ms[i] > now[i])
+                    fail_msg("call %ld, error %d: user %d is at %lld, not from %lld to %lld", n, fail_with, i,
+                             (long long)told.seen_ms[i], (long long)kept[i], (long long)now[i]);
+            }
+            hb_journal_close(journal);
+            each(remove_file);
+            assert_true(n < 1000);
+        }
+    }
+}
+
+static void test_key(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    char text[] = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F \r\n";
+    assert_int_equal(hb_journal_key_parse(text, sizeof text - 1, key), HB_OK);
+    for (size_t i = 0; i < sizeof key; i++)
+        assert_int_equal(key[i], i);
+    assert_int_equal(hb_journal_key_parse(text, 63, key), HB_EINVAL);
+    assert_int_equal(hb_journal_key_parse("", 0, key), HB_EINVAL);
+    text[5] = 'g';
+    assert_int_equal(hb_journal_key_parse(text, 64, key), HB_EINVAL);
+}
+
+#define in_folder(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_folder(test_first_start), in_folder(test_found_again),
+        in_folder(test_snapshot),    in_folder(test_many),
+        in_folder(test_cut),         in_folder(test_flipped),
+        in_folder(test_torn),        in_folder(test_damaged_snapshot),
+        in_folder(test_refused),     in_folder(test_failing),
+        cmocka_unit_test(test_key),
+    };
+    return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}

@@ -1,0 +1,287 @@
+/* Last activity over the end of a core: by the clean one, and by none at all. */
+#define _DEFAULT_SOURCE /* mkdtemp */
+#include "support.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ORIGIN_US (INT64_C(1000) * 1000000)
+
+static char folder[64];
+static rig life;
+static char said[512];
+static int lines;
+
+static void hear(void *to, const char *line)
+{
+    (void)to;
+    lines++;
+    text_print(said, sizeof said, "%s", line);
+}
+
+static void copy_folder(const char *from, const char *to, bool remove)
+{
+    DIR *files = opendir(from);
+    const struct dirent *entry;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        static char bytes[1 << 20];
+        char path[512];
+        if (entry->d_name[0] == '.')
+            continue;
+        text_print(path, sizeof path, "%s/%s", from, entry->d_name);
+        if (remove) {
+            unlink(path);
+            continue;
+        }
+        FILE *in = fopen(path, "rb");
+        text_print(path, sizeof path, "%s/%s", to, entry->d_name);
+        FILE *out = fopen(path, "wb");
+        assert_true(in && out);
+        size_t length = fread(bytes, 1, sizeof bytes, in);
+        assert_int_equal(fwrite(bytes, 1, length, out), length);
+        fclose(in);
+        fclose(out);
+    }
+    closedir(files);
+    if (remove)
+        assert_int_equal(rmdir(from), 0);
+}
+
+static void open_journal(void)
+{
+    hb_error error = {0};
+    if (hb_core_journal_open(life.core, folder, NULL, hear, NULL, &error) < 0)
+        fail_msg("%s: %s", error.path, error.text);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    text_print(folder, sizeof folder, "/tmp/heartbeat-last-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    lines = 0;
+    rig_init(&life, ORIGIN_US);
+    open_journal();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_close(&life);
+    copy_folder(folder, NULL, true);
+    return 0;
+}
+
+/* The core ends without a word: what is on disk at this moment is all that the next one has. */
+static void crash(void)
+{
+    char copy[64];
+    text_print(copy, sizeof copy, "/tmp/heartbeat-last-XXXXXX");
+    assert_non_null(mkdtemp(copy));
+    copy_folder(folder, copy, false);
+    int64_t wall_ms = life.wall_ms;
+    int64_t passed = life.now_us - life.origin_us;
+    rig_close(&life);
+    copy_folder(folder, NULL, true);
+    memcpy(folder, copy, sizeof folder);
+    rig_init(&life, ORIGIN_US);
+    life.wall_ms = wall_ms + passed / 1000 + 60000; /* a minute later */
+    rig_tick(&life);
+    open_journal();
+}
+
+static hb_activity activity_of(const char *user)
+{
+    hb_activity a = {.seen_ms = -1};
+    (void)hb_core_last_activity(life.core, user, strlen(user), &a);
+    return a;
+}
+
+static void flush(void)
+{
+    hb_error error;
+    assert_int_equal(hb_core_journal_flush(life.core, &error), HB_OK);
+}
+
+static void test_crash(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    hb_token desk = rig_login(&life, "alice@example.org/desk", true);
+    hb_token bob = rig_login(&life, "bob@example.org/desk", true);
+    rig_step(&life, 5);
+    rig_read(&life, desk);
+    rig_step(&life, 7);
+    rig_read(&life, alice);
+    assert_int_equal(hb_core_unavailable(life.core, bob, "Gone fishing", 12, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, bob), HB_OK);
+    flush();
+    int64_t seen_alice = activity_of("alice").seen_ms;
+    int64_t seen_bob = activity_of("bob").seen_ms;
+    assert_int_equal(seen_alice, RIG_WALL_MS + 7000);
+    rig_step(&life, 9);
+    rig_read(&life, alice); /* not on disk yet */
+    crash();
+    hb_activity a = activity_of("alice");
+    assert_int_equal(a.seen_ms, seen_alice);
+    assert_false(a.online);
+    a = activity_of("bob");
+    assert_int_equal(a.seen_ms, seen_bob);
+    assert_int_equal(a.why, HB_WHY_LOGOUT);
+    assert_int_equal(a.length, 12);
+    assert_memory_equal(a.status, "Gone fishing", 12);
+    assert_int_equal(lines, 0);
+    /* Back again, the status goes. */
+    rig_login(&life, "bob@example.org/desk", true);
+    flush();
+    crash();
+    assert_int_equal(activity_of("bob").length, 0);
+    assert_true(activity_of("bob").seen_ms > seen_bob);
+    assert_int_equal(activity_of("carol").seen_ms, -1);
+}
+
+/* Only who was read from since is written again. */
+static void test_quiet(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    rig_step(&life, 2);
+    flush();
+    struct stat before;
+    struct stat after;
+    char path[128];
+    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
+    assert_int_equal(stat(path, &before), 0);
+    rig_step(&life, 4);
+    flush();
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    rig_read(&life, alice);
+    flush();
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(after.st_size > before.st_size);
+}
+
+static void test_forget(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    rig_login(&life, "bob@example.org/phone", true);
+    flush();
+    assert_int_equal(hb_core_forget(life.core, "alice", 5), 1);
+    assert_int_equal(hb_core_forget(life.core, "alice", 5), 0);
+    assert_int_equal(hb_core_forget(life.core, "", 0), HB_EINVAL);
+    assert_int_equal(activity_of("alice").seen_ms, -1);
+    /* Her session goes on as nobody's, and ends so. */
+    rig_read(&life, alice);
+    assert_int_equal(hb_core_unavailable(life.core, alice, "x", 1, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, -1);
+    assert_true(activity_of("bob").seen_ms > 0);
+}
+
+static void test_import(void **state)
+{
+    (void)state;
+    rig_login(&life, "alice@example.org/phone", true);
+    assert_int_equal(hb_core_import(life.core, "alice", 5, 1000, NULL, 0), 0);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, 1000, "away", 4), 1);
+    assert_int_equal(hb_core_import(life.core, "carol", 5, INT64_MAX, NULL, 0), 1);
+    assert_int_equal(hb_core_import(life.core, "dave", 4, 0, NULL, 0), HB_EINVAL);
+    flush();
+    crash();
+    assert_int_equal(activity_of("bob").seen_ms, 1000);
+    assert_int_equal(activity_of("bob").length, 4);
+    assert_int_equal(activity_of("carol").seen_ms, RIG_WALL_MS); /* never in the future */
+    assert_true(activity_of("alice").seen_ms > 1000);
+}
+
+/* Two years are the most. */
+static void test_retention(void **state)
+{
+    (void)state;
+    const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
+    assert_int_equal(hb_core_import(life.core, "young", 5, RIG_WALL_MS - 2 * year_ms + 60000, NULL, 0), 1);
+    assert_int_equal(hb_core_import(life.core, "old", 3, RIG_WALL_MS - 2 * year_ms - 60000, NULL, 0), 1);
+    flush();
+    assert_true(activity_of("old").seen_ms > 0);
+    assert_int_equal(hb_core_forget(life.core, "young!", 6), 0);
+    hb_core_import(life.core, "other", 5, 1000000, NULL, 0);
+    assert_int_equal(hb_core_forget(life.core, "other", 5), 1); /* has a snapshot made */
+    flush();
+    assert_int_equal(activity_of("old").seen_ms, -1);
+    assert_true(activity_of("young").seen_ms > 0);
+}
+
+static void test_set_back(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    rig_step(&life, 10);
+    rig_read(&life, alice);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    flush();
+    life.wall_ms -= 3600 * 1000;
+    rig_step(&life, 12);
+    flush();
+    int64_t seen = activity_of("alice").seen_ms;
+    assert_int_equal(seen, RIG_WALL_MS + 10000 - 3600 * 1000);
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, seen);
+}
+
+/* Many users of more than a chunk, over a snapshot. */
+static void test_many(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    char name[64];
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, "user%d@example.org/x", i);
+        rig_login(&life, name, true);
+    }
+    flush();
+    assert_int_equal(hb_core_forget(life.core, "user7", 5), 1);
+    flush(); /* a snapshot */
+    crash();
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, "user%d", i);
+        assert_int_equal(activity_of(name).seen_ms, i == 7 ? -1 : RIG_WALL_MS);
+    }
+}
+
+static void test_misuse(void **state)
+{
+    (void)state;
+    hb_error error;
+    assert_int_equal(hb_core_journal_open(life.core, folder, NULL, NULL, NULL, &error), HB_EINVAL);
+    rig other;
+    rig_init(&other, ORIGIN_US);
+    assert_int_equal(hb_core_journal_flush(other.core, &error), HB_EINVAL);
+    assert_int_equal(hb_core_journal_open(other.core, folder, NULL, NULL, NULL, &error), HB_EJOURNAL);
+    assert_string_equal(error.text, "another server uses the folder");
+    assert_int_equal(hb_core_import(other.core, "alice", 5, 1, NULL, 0), 1);
+    assert_int_equal(hb_core_forget(other.core, "alice", 5), 1);
+    rig_close(&other);
+}
+
+#define with_journal(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_journal(test_crash),     with_journal(test_quiet),    with_journal(test_forget), with_journal(test_import),
+        with_journal(test_retention), with_journal(test_set_back), with_journal(test_many),   with_journal(test_misuse),
+    };
+    return cmocka_run_group_tests_name("last", tests, NULL, NULL);
+}
