@@ -194,7 +194,7 @@ journal-dump: $(BUILD)/native/journal-dump
 ## faults: plants faults in copies of the core, one by one, and sees who catches each; WORD= for some of them
 faults: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/simulator
 	@COMPILE='$(CC)' COMPILE_FLAGS='$(subst ',,$(COMMON)) -O1' LINK='$(CC)' LINK_FLAGS='$(LIBS) -lcmocka -pthread' UNITS='$(CORE_UNITS)' \
-	    UNIT_TESTS='$(filter-out test_alloc test_threads test_transcripts,$(TESTS))' tests/faults/run $(WORD)
+	    UNIT_TESTS='$(filter-out test_alloc test_journal test_threads test_transcripts,$(TESTS))' tests/faults/run $(WORD)
 
 ## coverage: lines of the core that its tests and the simulator reach, those that they do not, and a floor
 coverage: $(TESTS_coverage:%=$(BUILD)/coverage/tests/%) $(BUILD)/coverage/simulator

@@ -21,17 +21,21 @@ final class Heartbeat implements AutoCloseable {
     private final PolicyProperty policy;
     private final Recording recording;
     private final LastActivity lastActivity;
+    private final Journal journal;
+    private final LastActivityQuery query;
 
     private Heartbeat(NativeCore core, Clock clock, File home) {
         this.core = core;
         Sessions sessions = new Sessions(core, clock);
         lastActivity = new LastActivity(core);
+        journal = new Journal(core, new File(home, "heartbeat"));
+        query = new LastActivityQuery(core);
         policy = new PolicyProperty(core);
         policy.apply();
         actions = new Actions(core, clock, sessions, Actions::routeUnavailable);
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
-        events = new OpenfireEvents(core, sessions, policy);
+        events = new OpenfireEvents(core, sessions, policy, this::lookSoon);
         recording = new Recording(core, new File(home, "logs"), MOST_RECORDED);
         ticker = new Ticker(core, clock, actions, () -> {
             adapter.look();
@@ -62,8 +66,16 @@ final class Heartbeat implements AutoCloseable {
         return heartbeat;
     }
 
+    private void lookSoon() {
+        ticker.lookSoon();
+    }
+
     NativeCore core() {
         return core;
+    }
+
+    Journal journal() {
+        return journal;
     }
 
     LastActivity lastActivity() {
@@ -71,9 +83,11 @@ final class Heartbeat implements AutoCloseable {
     }
 
     private void open() {
+        journal.start();
         // Events first: of what the adapter finds afterwards, none is missed.
         events.register();
         ticker.start();
+        query.register();
     }
 
     /** Gives back first, then ends: no step keeps another from being done. */
@@ -82,9 +96,11 @@ final class Heartbeat implements AutoCloseable {
         step(adapter::detach);
         step(http::detach);
         step(events::unregister);
+        step(query::unregister);
         step(ticker::close);
         step(actions::close);
         step(recording::close);
+        step(journal::close);
         step(core::close);
     }
 

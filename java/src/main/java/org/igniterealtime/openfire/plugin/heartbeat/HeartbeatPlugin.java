@@ -79,6 +79,12 @@ public final class HeartbeatPlugin implements Plugin {
         return heartbeat == null ? LastActivity.UNKNOWN : heartbeat.lastActivity().of(user) >> 1;
     }
 
+    /** How last activity is kept: "on disk", or why it is not; null when off. */
+    public String journal() {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.journal().state();
+    }
+
     /** Why something was done to the sessions with this full JID, as JSON, or null when nothing is known or off. */
     public String why(String fullJid) {
         Heartbeat heartbeat = running;

@@ -351,6 +351,90 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
+    /** What is known of a user's last activity. */
+    static final class Last {
+        /** Wall time of the last byte read. */
+        final long seenMs;
+
+        final boolean online;
+
+        /** Of the last unavailable presence; empty if it had none. */
+        final String status;
+
+        Last(long seenMs, boolean online, String status) {
+            this.seenMs = seenMs;
+            this.online = online;
+            this.status = status;
+        }
+    }
+
+    /**
+     * Keeps last activity in this folder, and takes over what is there. To be called before sessions are opened.
+     *
+     * @return lines about what was found damaged, each with its end; one more without an end says why it was not opened
+     */
+    String journalOpen(String folder) {
+        byte[] said;
+        call.lock();
+        try {
+            said = handle == 0 ? null : journalOpen0(handle, utf8(folder));
+        } finally {
+            call.unlock();
+        }
+        return said == null ? "the name of the folder is too long" : new String(said, StandardCharsets.UTF_8);
+    }
+
+    /** Writes what is new, and waits for the disk. Null: done; else why not, empty: for the same reason as before. */
+    String journalFlush() {
+        byte[] error;
+        call.lock();
+        try {
+            error = handle == 0 ? null : journalFlush0(handle);
+        } finally {
+            call.unlock();
+        }
+        return error == null ? null : new String(error, StandardCharsets.UTF_8);
+    }
+
+    /** Forgets a user; on disk with the next flush. */
+    void forget(String user) {
+        call.lock();
+        try {
+            if (handle != 0) {
+                forget0(handle, utf8(user));
+            }
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Takes over what Openfire knew of a user who is not known here. */
+    boolean importUser(String user, long offlineMs, String status) {
+        call.lock();
+        try {
+            return handle != 0 && import0(handle, utf8(user), offlineMs, utf8(status)) == 1;
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Null: unknown. */
+    Last last(String user) {
+        byte[] answer;
+        call.lock();
+        try {
+            answer = handle == 0 ? null : last0(handle, utf8(user));
+        } finally {
+            call.unlock();
+        }
+        if (answer == null) {
+            return null;
+        }
+        long time = ByteBuffer.wrap(answer).order(ByteOrder.nativeOrder()).getLong();
+        String status = new String(answer, Long.BYTES, answer.length - Long.BYTES, StandardCharsets.UTF_8);
+        return new Last(time >> 1, (time & 1) != 0, status);
+    }
+
     /** Why something was done to the sessions with a full JID, as JSON, or null when nothing is known. */
     String why(String fullJid) {
         byte[] json;
@@ -456,6 +540,16 @@ final class NativeCore implements AutoCloseable {
     private static native long addressOf0(ByteBuffer buffer);
 
     private static native int countChanges0(long handle, ByteBuffer counts);
+
+    private static native byte[] journalOpen0(long handle, byte[] folder);
+
+    private static native byte[] journalFlush0(long handle);
+
+    private static native int forget0(long handle, byte[] user);
+
+    private static native int import0(long handle, byte[] user, long offlineMs, byte[] status);
+
+    private static native byte[] last0(long handle, byte[] user);
 
     private static native byte[] why0(long handle, byte[] fullJid);
 

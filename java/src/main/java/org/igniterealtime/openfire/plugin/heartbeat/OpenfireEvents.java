@@ -1,10 +1,13 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
+import java.util.Map;
 import java.util.function.Consumer;
 import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.XMPPServerListener;
 import org.jivesoftware.openfire.event.SessionEventDispatcher;
 import org.jivesoftware.openfire.event.SessionEventListener;
+import org.jivesoftware.openfire.event.UserEventDispatcher;
+import org.jivesoftware.openfire.event.UserEventListener;
 import org.jivesoftware.openfire.interceptor.InterceptorManager;
 import org.jivesoftware.openfire.interceptor.PacketInterceptor;
 import org.jivesoftware.openfire.session.ClientSession;
@@ -12,6 +15,7 @@ import org.jivesoftware.openfire.session.LocalClientSession;
 import org.jivesoftware.openfire.session.Session;
 import org.jivesoftware.openfire.user.PresenceEventDispatcher;
 import org.jivesoftware.openfire.user.PresenceEventListener;
+import org.jivesoftware.openfire.user.User;
 import org.jivesoftware.util.PropertyEventDispatcher;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,7 +29,11 @@ import org.xmpp.packet.Presence;
  * listener that throws would even end its delivery. So nothing here throws or waits.
  */
 final class OpenfireEvents
-        implements SessionEventListener, PresenceEventListener, PacketInterceptor, XMPPServerListener {
+        implements SessionEventListener,
+                PresenceEventListener,
+                PacketInterceptor,
+                XMPPServerListener,
+                UserEventListener {
     private static final Logger Log = LoggerFactory.getLogger(OpenfireEvents.class);
 
     /** What the ids of our pings begin with. */
@@ -34,17 +42,21 @@ final class OpenfireEvents
     private final NativeCore core;
     private final Sessions sessions;
     private final PolicyProperty policy;
+    private final Runnable look;
     private final RateLimit faults = new RateLimit();
 
-    OpenfireEvents(NativeCore core, Sessions sessions, PolicyProperty policy) {
+    /** @param look has the adapters look for connections that they do not know, and does not wait for it */
+    OpenfireEvents(NativeCore core, Sessions sessions, PolicyProperty policy, Runnable look) {
         this.core = core;
         this.sessions = sessions;
         this.policy = policy;
+        this.look = look;
     }
 
     void register() {
         SessionEventDispatcher.addListener(this);
         PresenceEventDispatcher.addListener(this);
+        UserEventDispatcher.addListener(this);
         InterceptorManager.getInstance().addInterceptor(this);
         PropertyEventDispatcher.addListener(policy);
         XMPPServer.getInstance().addServerListener(this);
@@ -53,6 +65,7 @@ final class OpenfireEvents
     void unregister() {
         SessionEventDispatcher.removeListener(this);
         PresenceEventDispatcher.removeListener(this);
+        UserEventDispatcher.removeListener(this);
         InterceptorManager.getInstance().removeInterceptor(this);
         PropertyEventDispatcher.removeListener(policy);
         XMPPServer server = XMPPServer.getInstance();
@@ -63,17 +76,24 @@ final class OpenfireEvents
 
     @Override
     public void sessionCreated(Session session) {
-        forward(session, sessions::bound);
+        forward(session, this::bound);
     }
 
     @Override
     public void anonymousSessionCreated(Session session) {
-        forward(session, sessions::bound);
+        forward(session, this::bound);
     }
 
     @Override
     public void resourceBound(Session session) {
-        forward(session, sessions::bound);
+        forward(session, this::bound);
+    }
+
+    private void bound(LocalClientSession session) {
+        if (!sessions.bound(session)) {
+            // The port was opened a moment ago: whoever comes and goes before the next tick would not be seen.
+            look.run();
+        }
     }
 
     @Override
@@ -128,6 +148,21 @@ final class OpenfireEvents
         if (type == IQ.Type.result || type == IQ.Type.error) {
             forward(session, local -> sessions.pong(local, id));
         }
+    }
+
+    @Override
+    public void userCreated(User user, Map<String, Object> params) {
+        // Known when they come.
+    }
+
+    @Override
+    public void userDeleting(User user, Map<String, Object> params) {
+        core.forget(user.getUsername());
+    }
+
+    @Override
+    public void userModified(User user, Map<String, Object> params) {
+        // Under the same name.
     }
 
     @Override

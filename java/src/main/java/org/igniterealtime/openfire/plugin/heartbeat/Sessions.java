@@ -152,12 +152,13 @@ public final class Sessions {
         }
     }
 
-    /** A session has logged in with a resource. */
-    void bound(LocalClientSession session) {
+    /** A session has logged in. False: its connection is not watched, yet or at all. */
+    boolean bound(LocalClientSession session) {
         Watched watched = find(session);
         if (watched != null) {
             bind(session, watched);
         }
+        return watched != null;
     }
 
     void available(LocalClientSession session) {

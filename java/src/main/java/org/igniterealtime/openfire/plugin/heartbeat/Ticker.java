@@ -63,9 +63,7 @@ final class Ticker implements AutoCloseable {
             try {
                 TimeUnit.MICROSECONDS.sleep(TICK_US - clock.nowUs() % TICK_US);
                 tick();
-                if (looking.compareAndSet(false, true) && !actions.execute(this::look)) {
-                    looking.set(false);
-                }
+                lookSoon();
             } catch (InterruptedException e) {
                 if (!stopped) {
                     Log.error("The ticking thread was interrupted and ends: Openfire's own idle handling acts again");
@@ -76,6 +74,13 @@ final class Ticker implements AutoCloseable {
                     Log.error("A tick failed; the next one comes in a second", e);
                 }
             }
+        }
+    }
+
+    /** Has a look done, unless one is under way, and does not wait for it. */
+    void lookSoon() {
+        if (looking.compareAndSet(false, true) && !actions.execute(this::look)) {
+            looking.set(false);
         }
     }
 

@@ -74,6 +74,7 @@ public final class OpenfireServer implements AutoCloseable {
         private final Map<String, Integer> ports = new LinkedHashMap<>();
         private final List<String> flags = new ArrayList<>();
         private Path plugin;
+        private Path home;
         private String domain;
         private String heap = "384m";
         private String collector = "-XX:+UseSerialGC";
@@ -132,6 +133,12 @@ public final class OpenfireServer implements AutoCloseable {
             return this;
         }
 
+        /** Takes the home of one that has ended, as it left it. Its ports, domain and plugin must be given again. */
+        public Setup homeOf(OpenfireServer ended) {
+            home = ended.home;
+            return this;
+        }
+
         public Setup domain(String value) {
             domain = value;
             return this;
@@ -175,9 +182,13 @@ public final class OpenfireServer implements AutoCloseable {
         domain = setup.domain;
         ports = setup.ports;
         clients = new Door(domain, setup.ports.get("xmpp.socket.plain.port"));
-        home = Products.folder("servers").resolve(name + "-" + COUNT.incrementAndGet());
+        home = setup.home != null
+                ? setup.home
+                : Products.folder("servers").resolve(name + "-" + COUNT.incrementAndGet());
         try {
-            makeHome(setup);
+            if (setup.home == null) {
+                makeHome(setup);
+            }
             process = launch(setup);
         } catch (IOException | GeneralSecurityException e) {
             throw new IllegalStateException("Openfire can not be started", e);

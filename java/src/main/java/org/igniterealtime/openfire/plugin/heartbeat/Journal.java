@@ -1,0 +1,149 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.io.File;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.concurrent.TimeUnit;
+import org.jivesoftware.database.DbConnectionManager;
+import org.jivesoftware.util.JiveGlobals;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Has the core keep last activity on disk, by a thread that may wait for it. What fails is logged once, and tried again:
+ * meanwhile the core goes on in memory.
+ */
+final class Journal implements AutoCloseable {
+    private static final Logger Log = LoggerFactory.getLogger(Journal.class);
+
+    /** How long after an event it is on disk, at most; milliseconds. */
+    private static final String INTERVAL = "plugin.heartbeat.journal.interval";
+
+    private static final long INTERVAL_MS = 1_000;
+    private static final long SHORTEST_MS = 50;
+    private static final long LONGEST_MS = TimeUnit.HOURS.toMillis(1);
+    private static final long OPEN_AGAIN_NS = TimeUnit.MINUTES.toNanos(1);
+    private static final long END_MS = 10_000;
+
+    private static final String KNOWN_TO_OPENFIRE = "SELECT username, offlineDate FROM ofPresence";
+
+    private final NativeCore core;
+    private final File folder;
+    private final Thread thread = new Thread(this::run, "heartbeat-journal");
+    private volatile boolean stopped;
+    private boolean opened;
+    private String trouble;
+    private volatile String state = "closed";
+
+    Journal(NativeCore core, File folder) {
+        this.core = core;
+        this.folder = folder;
+        thread.setDaemon(true);
+    }
+
+    /** What is on disk is known when it returns: to be called before sessions are watched. */
+    void start() {
+        boolean first = !new File(folder, "key").exists();
+        open();
+        if (opened && first) {
+            importFromOpenfire();
+        }
+        thread.start();
+    }
+
+    /** How it is, in one line: "on disk", or why not. */
+    String state() {
+        return state;
+    }
+
+    private void open() {
+        String said = core.journalOpen(folder.getPath());
+        int end = said.lastIndexOf('\n') + 1;
+        for (String line : said.substring(0, end).split("\n", -1)) {
+            if (!line.isEmpty()) {
+                Log.warn("Last activity: {}", line);
+            }
+        }
+        opened = end == said.length();
+        told(opened ? null : said.substring(end));
+    }
+
+    private void told(String error) {
+        if (error == null) {
+            if (trouble != null) {
+                Log.info("Last activity is kept on disk again, in {}", folder);
+            }
+            trouble = null;
+            state = "on disk";
+        } else if (!error.isEmpty()) {
+            if (!error.equals(trouble)) {
+                Log.error("Last activity is kept in memory only, and is lost if the server dies: {}", error);
+            }
+            trouble = error;
+            state = error;
+        }
+    }
+
+    /** What Openfire has noted of the users, before there was anything of ours. */
+    private void importFromOpenfire() {
+        int count = 0;
+        try (Connection database = DbConnectionManager.getConnection();
+                PreparedStatement all = database.prepareStatement(KNOWN_TO_OPENFIRE);
+                ResultSet rows = all.executeQuery()) {
+            while (rows.next()) {
+                if (importRow(rows.getString(1), rows.getString(2))) {
+                    count++;
+                }
+            }
+            Log.info("Last activity of {} users was taken over from Openfire", count);
+        } catch (SQLException e) {
+            Log.error("Last activity could not be taken over from Openfire; {} users were", count, e);
+        }
+    }
+
+    /** Openfire writes a time as digits, of milliseconds, with zeros before them. */
+    private boolean importRow(String user, String date) {
+        try {
+            return core.importUser(user, Long.parseLong(date.trim()), null);
+        } catch (NumberFormatException e) {
+            Log.warn("The time of {} in Openfire's table is no time: {}", user, date);
+            return false;
+        }
+    }
+
+    private void run() {
+        long triedNs = System.nanoTime();
+        while (!stopped) {
+            try {
+                long interval = Math.max(
+                        SHORTEST_MS, Math.min(LONGEST_MS, JiveGlobals.getLongProperty(INTERVAL, INTERVAL_MS)));
+                // A tenth is the disk's.
+                TimeUnit.MILLISECONDS.sleep(interval - interval / 10);
+                if (opened) {
+                    told(core.journalFlush());
+                } else if (System.nanoTime() - triedNs > OPEN_AGAIN_NS) {
+                    open();
+                    triedNs = System.nanoTime();
+                }
+            } catch (InterruptedException e) {
+                return;
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+                told(e.toString());
+            }
+        }
+    }
+
+    /** The core writes what is left when it is closed. */
+    @Override
+    public void close() {
+        stopped = true;
+        thread.interrupt();
+        try {
+            thread.join(END_MS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
