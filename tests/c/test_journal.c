@@ -597,15 +597,16 @@ static void test_failing(void **state)
 {
     (void)state;
     static const int errors[] = {EIO, ENOSPC, EACCES};
-    for (size_t e = 0; e < 6; e++) {
+    for (size_t e = 0; e < 12; e++) {
         bool failed = true;
         for (long n = 1; failed; n++) {
             int64_t kept[USERS] = {0};
             int64_t now[USERS] = {0};
             fail_at = 0;
-            live(kept, now);
+            if (e < 6)
+                live(kept, now); /* else it is the first start */
             fail_with = errors[e % 3];
-            fail_on = e >= 3;
+            fail_on = e % 6 >= 3;
             fail_at = n;
             live(kept, now);
             failed = fail_at <= (fail_on ? 1 : 0);
@@ -620,6 +621,51 @@ static void test_failing(void **state)
             each(remove_file);
             assert_true(n < 1000);
         }
+    }
+}
+
+/* Authentic frames of what we do not write: from there on nothing is taken. */
+static void test_strange_records(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } strange[] = {
+        {"X", 1},
+        {"U", 1},
+        {"U\0\0", 3},
+        {"U\5\0user", 7},
+        {"U\5\0user2", 8},
+        {"U\5\0user2.................", 25},
+        {"U\5\0user2................\1\5\0abcd", 31},
+        {"U\5\0user2................\1\0\5", 27},
+        {"F\xff\xff", 3},
+        {"E", 1},
+        {"E\0\0\0\0\0\0\0\0.", 10},
+    };
+    static const uint8_t key[HB_SEAL_KEY] = {9};
+    char path[128];
+    text_print(path, sizeof path, "%s/x", folder);
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
+        hb_frames frames;
+        int why = 0;
+        size_t good;
+        size_t length;
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_int_equal(hb_frames_begin(&frames, fd, HB_FILE_JOURNAL, 1, key, &why), HB_OK);
+        hb_last last = last_of(0, 1000);
+        assert_int_equal(hb_frames_add(&frames, &last), HB_OK);
+        assert_int_equal(hb_frames_write(&frames, &why), HB_OK);
+        uint64_t whole = frames.written;
+        memcpy(frames.bytes + 4, strange[i].bytes, strange[i].length);
+        frames.length = strange[i].length;
+        assert_int_equal(hb_frames_write(&frames, &why), HB_OK);
+        hb_frames_end(&frames);
+        const uint8_t *bytes = load(path, &length);
+        assert_int_equal(read_bytes(bytes, length, HB_FILE_JOURNAL, key, &good), HB_FOUND_TORN);
+        assert_int_equal(good, whole);
+        assert_int_equal(check_prefix(), 1);
     }
 }
 
@@ -647,7 +693,7 @@ int main(void)
         in_folder(test_cut),         in_folder(test_flipped),
         in_folder(test_torn),        in_folder(test_damaged_snapshot),
         in_folder(test_refused),     in_folder(test_failing),
-        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_key),  in_folder(test_strange_records),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

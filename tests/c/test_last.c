@@ -3,10 +3,11 @@
 #include "support.h"
 
 #include <dirent.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -260,6 +261,58 @@ static void test_many(void **state)
     }
 }
 
+/* The disk is full: it goes on in memory, says so once, and writes everything when there is room again. */
+static void test_disk_full(void **state)
+{
+    (void)state;
+    struct rlimit all;
+    hb_error error;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    struct rlimit little = {.rlim_cur = 150, .rlim_max = all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    rig_login(&life, "bob@example.org/phone", true);
+    assert_int_equal(hb_core_journal_flush(life.core, &error), HB_EJOURNAL);
+    assert_string_equal(error.text, "the journal can not be written: File too large");
+    assert_string_equal(error.path, folder);
+    rig_step(&life, 3);
+    rig_read(&life, alice);
+    for (int i = 1; i <= 9; i++) {
+        assert_int_equal(hb_core_journal_flush(life.core, &error), HB_EJOURNAL);
+        /* Every fifth time it tries, and says why not. */
+        assert_int_equal(error.text[0] != '\0', i == 5);
+    }
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 3000);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 3000);
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS);
+    assert_int_equal(lines, 0);
+}
+
+/* What was torn is said by whoever opens, and forgotten users stay so. */
+static void test_torn(void **state)
+{
+    (void)state;
+    char path[128];
+    rig_login(&life, "alice@example.org/phone", true);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, 1000, NULL, 0), 1);
+    flush();
+    assert_int_equal(hb_core_forget(life.core, "bob", 3), 1);
+    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
+    FILE *file = fopen(path, "ab");
+    assert_non_null(file);
+    assert_int_equal(fwrite("torn", 1, 4, file), 4);
+    fclose(file);
+    crash();
+    assert_int_equal(lines, 1);
+    assert_non_null(strstr(said, "the last 4 bytes are kept in damaged-journal-0000000000000001"));
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
@@ -282,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_journal(test_crash),     with_journal(test_quiet),    with_journal(test_forget), with_journal(test_import),
         with_journal(test_retention), with_journal(test_set_back), with_journal(test_many),   with_journal(test_misuse),
+        with_journal(test_disk_full), with_journal(test_torn),
     };
     return cmocka_run_group_tests_name("last", tests, NULL, NULL);
 }
