@@ -47,7 +47,8 @@ SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
-SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/faults/run tests/coverage tests/demo/run
+SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/check-run-all tests/faults/run \
+    tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
 # Of replay.
@@ -60,6 +61,12 @@ TEST_TIMEOUT ?= 600
 
 # Of crash.
 ROUNDS ?= 100
+
+# The stages of test, after plugin. Those that compute run beside those that wait: of these none writes what the others
+# read, nor measures times more closely than to a second. Those that time stand alone; test-openfire is one of them.
+TESTS_THAT_COMPUTE := lint test-c simulate faults coverage asan fuzz tsan check-library
+TESTS_THAT_WAIT := test-java test-crash bench-smoke
+TESTS_THAT_TIME := test-server test-openfire
 
 # An Openfire that was installed or unpacked, for test-openfire and bench-openfire.
 OPENFIRE_HOME ?=
@@ -151,7 +158,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-server test-openfire crash demo \
+.PHONY: all help native plugin test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-server test-openfire test-crash crash demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -168,10 +175,10 @@ native: $(LIBRARY)
 ## plugin: build/heartbeat.jar
 plugin: $(PLUGIN)
 
-## test: everything below but fmt, cheap things first; goes on after a failure and counts
+## test: everything below but fmt; goes on after a failure and counts
 test:
-	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" \
-	    lint test-c simulate faults coverage asan fuzz tsan check-library plugin test-java bench-smoke test-server test-openfire
+	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" plugin "$(TESTS_THAT_COMPUTE) | $(TESTS_THAT_WAIT)" \
+	    $(TESTS_THAT_TIME)
 
 ## test-c: unit tests of the core, as it ships
 test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
@@ -234,14 +241,19 @@ ifneq ($(OPENFIRE_HOME),)
 	$(check-home)
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
 	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME))
+	$(call run-crash,20,$(OPENFIRE_HOME))
 else
 	@echo "skipped: the suite on an installed Openfire. Set OPENFIRE_HOME to a folder with Openfire 4.8 or later in it"
 endif
 
+## test-crash: kills a server under traffic, 20 times; see crash
+test-crash: $(PLUGIN) | $(BUILD)/log
+	$(call run-crash,20,)
+
 ## crash: kills a server under traffic, ROUNDS=100 times, and asks it afterwards when everybody was last here
 crash: $(PLUGIN) | $(BUILD)/log
-	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) -Dit.test=CrashTest \
-	    -Drounds=$(ROUNDS) $(if $(OPENFIRE_HOME),-Dopenfire.home=$(abspath $(OPENFIRE_HOME)))
+	$(check-home)
+	$(call run-crash,$(ROUNDS),$(OPENFIRE_HOME))
 
 ## demo: two servers, five clients and what becomes of them; ARGS=--stay keeps the server up
 demo: $(PLUGIN) $(DEMO)
@@ -287,6 +299,12 @@ fmt:
 ## clean: remove what was built (jansson's build, which is outside the repository, stays)
 clean:
 	$(Q)rm -rf $(BUILD) java/target tests/openfire/target tests/java/target tests/bench/*/target
+
+# How often, and on the Openfire of which folder (none: 4.2.0).
+define run-crash
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) -Dit.test=CrashTest \
+	    -Drounds=$(1) $(if $(2),-Dopenfire.home=$(abspath $(2)))
+endef
 
 define check-home
 	@test -z "$(OPENFIRE_HOME)" || test -f "$(firstword $(wildcard $(OPENFIRE_HOME)/lib/xmppserver-*.jar))" || \
@@ -406,6 +424,7 @@ lint-format:
 lint-scripts:
 	@echo "  SHELL   $(SCRIPTS)"
 	$(Q)shellcheck $(SCRIPTS)
+	$(Q)tests/check-run-all
 
 lint-tidy: $(TIDY_SOURCES:%.c=$(BUILD)/lint/tidy/%.ok)
 

@@ -25,6 +25,10 @@ final class Report {
         CELLS.get(row).put(column, cell);
     }
 
+    static synchronized boolean isEmpty() {
+        return CELLS.isEmpty();
+    }
+
     static synchronized String text() {
         StringBuilder text = new StringBuilder("# What was seen\n\nOpenfire ").append(Installation.used().version())
                 .append(". T is ").append((int) Times.T)
