@@ -110,6 +110,30 @@ static void configure0(JNIEnv *env, jclass class, jlong handle, jbyteArray json,
         throw_policy(env, code, &error);
 }
 
+static jbyteArray describe0(JNIEnv *env, jclass class, jbyteArray json, jlong idle_ms, jboolean ping)
+{
+    jbyte *text = NULL;
+    jsize length = 0;
+    char *out = NULL;
+    size_t out_length = 0;
+
+    (void)class;
+    if (json) {
+        length = (*env)->GetArrayLength(env, json);
+        text = (*env)->GetByteArrayElements(env, json, NULL);
+        if (!text)
+            return NULL; /* OutOfMemoryError is pending */
+    }
+    int code = hb_policy_describe((const char *)text, (size_t)length, idle_ms, ping == JNI_TRUE, &out, &out_length);
+    if (text)
+        (*env)->ReleaseByteArrayElements(env, json, text, JNI_ABORT);
+    if (code < 0)
+        return NULL;
+    jbyteArray bytes = bytes_of(env, out, out_length);
+    hb_string_free(out);
+    return bytes;
+}
+
 static jint addPage0(JNIEnv *env, jclass class, jlong handle, jobject page)
 {
     void *cells = (*env)->GetDirectBufferAddress(env, page);
@@ -450,6 +474,7 @@ static JNINativeMethod METHODS[] = {
     METHOD(create0, "(JJ)J"),
     METHOD(free0, "(J)V"),
     METHOD(configure0, "(J[BJZ)V"),
+    METHOD(describe0, "([BJZ)[B"),
     METHOD(addPage0, "(JLjava/nio/ByteBuffer;)I"),
     METHOD(open0, "(JIIJJ)J"),
     METHOD(bound0, "(JJ[BZ)I"),

@@ -1,6 +1,7 @@
 #include "policy.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,17 +39,59 @@ void hb_policy_derive(int64_t idle_ms, bool ping, hb_policy *out)
     *out = policy;
 }
 
-const char *hb_on_dead_name(hb_on_dead value)
+/* In the order of hb_on_dead. */
+static const char *const on_dead_words[] = {"auto", "close", "cut", NULL};
+
+#define AT(field) .at = offsetof(hb_policy, field)
+
+static const hb_policy_key keys[] = {
+    {"idle", HB_KEY_DURATION, .off = true, .min = 1, .max = IDLE_MAX, AT(idle)},
+    {"ping", HB_KEY_SWITCH, AT(ping)},
+    {"ack_timeout", HB_KEY_DURATION, .min = 1, .max = DAY, AT(ack_timeout)},
+    {"retries", HB_KEY_NUMBER, .max = RETRIES_MAX, AT(retries)},
+    {"spread", HB_KEY_DURATION, .max = IDLE_MAX, AT(spread)},
+    {"on_dead", HB_KEY_CHOICE, .words = on_dead_words, AT(on_dead)},
+    {"login_within", HB_KEY_DURATION, .off = true, .min = 1, .max = DAY, AT(login_within)},
+    {"pings_per_tick", HB_KEY_NUMBER, .min = 1, .max = PINGS_PER_TICK_MAX, AT(pings_per_tick)},
+};
+
+#define KEYS (sizeof keys / sizeof *keys)
+
+const hb_policy_key *hb_policy_keys(size_t *count)
 {
-    switch (value) {
-    case HB_ON_DEAD_AUTO:
-        return "auto";
-    case HB_ON_DEAD_CLOSE:
-        return "close";
-    case HB_ON_DEAD_CUT:
-        return "cut";
+    *count = KEYS;
+    return keys;
+}
+
+uint32_t hb_policy_get(const hb_policy *policy, const hb_policy_key *key)
+{
+    const void *at = (const char *)policy + key->at;
+
+    switch (key->kind) {
+    case HB_KEY_SWITCH:
+        return *(const bool *)at ? 1 : 0;
+    case HB_KEY_CHOICE:
+        return (uint32_t) * (const hb_on_dead *)at;
+    default:
+        return *(const uint32_t *)at;
     }
-    return "?";
+}
+
+static void set(hb_policy *policy, const hb_policy_key *key, uint32_t value)
+{
+    void *at = (char *)policy + key->at;
+
+    switch (key->kind) {
+    case HB_KEY_SWITCH:
+        *(bool *)at = value != 0;
+        break;
+    case HB_KEY_CHOICE:
+        *(hb_on_dead *)at = (hb_on_dead)value;
+        break;
+    default:
+        *(uint32_t *)at = value;
+        break;
+    }
 }
 
 void hb_duration_print(uint32_t seconds, char out[HB_DURATION_TEXT])
@@ -233,86 +276,129 @@ static bool duration_value(const char *text, size_t length, uint32_t *out)
     return true;
 }
 
-static int take_duration(const source *src, const member *m, uint32_t min, uint32_t max, bool off, uint32_t *out)
+/* What may stand there, in words. */
+static void expected_duration(const hb_policy_key *key, char *out, size_t size)
 {
-    char expected[96];
-    char lowest[HB_DURATION_TEXT];
+    char lowest[HB_DURATION_TEXT] = "0s";
     char highest[HB_DURATION_TEXT];
-    uint32_t value = 0;
 
-    if (json_is_string(m->value)) {
-        const char *text = json_string_value(m->value);
-        size_t length = json_string_length(m->value);
-        if (off && strcmp(text, "off") == 0) {
-            *out = 0;
-            return HB_OK;
-        }
-        if (duration_value(text, length, &value) && value >= min && value <= max) {
-            *out = value;
-            return HB_OK;
-        }
-    }
-    hb_duration_print(max, highest);
-    if (min)
-        hb_duration_print(min, lowest);
-    else
-        snprintf(lowest, sizeof lowest, "0s");
-    snprintf(expected, sizeof expected, "a duration from \"%s\" to \"%s\"%s", lowest, highest,
-             off ? " or \"off\"" : "");
-    return refuse_value(src, m, expected);
+    if (key->min)
+        hb_duration_print(key->min, lowest);
+    hb_duration_print(key->max, highest);
+    snprintf(out, size, "a duration from \"%s\" to \"%s\"%s", lowest, highest, key->off ? " or \"off\"" : "");
 }
 
-static int take_number(const source *src, const member *m, uint32_t min, uint32_t max, uint32_t *out)
+/* Puts text behind what is in `out`, as far as there is room. */
+static void append(char *out, size_t size, const char *text)
 {
-    json_int_t value = json_integer_value(m->value);
-    char expected[64];
+    size_t at = strlen(out);
+    size_t length = hb_utf8_cut(text, strlen(text), size - at - 1);
 
-    if (!json_is_integer(m->value) || value < (json_int_t)min || value > (json_int_t)max) {
-        snprintf(expected, sizeof expected, "a whole number from %u to %u", min, max);
-        return refuse_value(src, m, expected);
+    memcpy(out + at, text, length);
+    out[at + length] = '\0';
+}
+
+static void expected_words(const hb_policy_key *key, char *out, size_t size)
+{
+    out[0] = '\0';
+    for (size_t i = 0; key->words[i]; i++) {
+        if (i)
+            append(out, size, key->words[i + 1] ? ", " : " or ");
+        append(out, size, "\"");
+        append(out, size, key->words[i]);
+        append(out, size, "\"");
     }
+}
+
+static bool read_duration(const json_t *json, const hb_policy_key *key, uint32_t *out)
+{
+    const char *text = json_string_value(json);
+    uint32_t value = 0;
+
+    if (!text)
+        return false;
+    if (key->off && strcmp(text, "off") == 0) {
+        *out = 0;
+        return true;
+    }
+    if (!duration_value(text, json_string_length(json), &value) || value < key->min || value > key->max)
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool read_number(const json_t *json, const hb_policy_key *key, uint32_t *out)
+{
+    json_int_t value = json_integer_value(json);
+
+    if (!json_is_integer(json) || value < (json_int_t)key->min || value > (json_int_t)key->max)
+        return false;
     *out = (uint32_t)value;
+    return true;
+}
+
+static bool read_word(const json_t *json, const hb_policy_key *key, uint32_t *out)
+{
+    const char *text = json_string_value(json);
+
+    for (uint32_t i = 0; text && key->words[i]; i++) {
+        if (strcmp(text, key->words[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_value(const source *src, const member *m, const hb_policy_key *key, hb_policy *policy)
+{
+    char expected[96] = "true or false";
+    uint32_t value = 0;
+    bool good = false;
+
+    switch (key->kind) {
+    case HB_KEY_DURATION:
+        good = read_duration(m->value, key, &value);
+        expected_duration(key, expected, sizeof expected);
+        break;
+    case HB_KEY_NUMBER:
+        good = read_number(m->value, key, &value);
+        snprintf(expected, sizeof expected, "a whole number from %u to %u", key->min, key->max);
+        break;
+    case HB_KEY_SWITCH:
+        good = json_is_boolean(m->value);
+        value = json_is_true(m->value);
+        break;
+    case HB_KEY_CHOICE:
+        good = read_word(m->value, key, &value);
+        expected_words(key, expected, sizeof expected);
+        break;
+    }
+    if (!good)
+        return refuse_value(src, m, expected);
+    set(policy, key, value);
     return HB_OK;
 }
 
-static int take_on_dead(const source *src, const member *m, hb_policy *policy)
+static int refuse_key(const source *src, const member *m)
 {
-    const char *text = json_string_value(m->value);
+    char known[160] = "";
 
-    for (int value = HB_ON_DEAD_AUTO; text && value <= HB_ON_DEAD_CUT; value++) {
-        if (strcmp(text, hb_on_dead_name((hb_on_dead)value)) == 0) {
-            policy->on_dead = (hb_on_dead)value;
-            return HB_OK;
-        }
+    for (size_t i = 0; i < KEYS; i++) {
+        if (i)
+            append(known, sizeof known, i + 1 < KEYS ? ", " : " and ");
+        append(known, sizeof known, keys[i].name);
     }
-    return refuse_value(src, m, "\"auto\", \"close\" or \"cut\"");
+    return refuse(src, m->key_at, m->key, "unknown key; known are %s", known);
 }
 
 static int take_member(const source *src, const member *m, hb_policy *policy)
 {
-    if (strcmp(m->key, "idle") == 0)
-        return take_duration(src, m, 1, IDLE_MAX, true, &policy->idle);
-    if (strcmp(m->key, "ack_timeout") == 0)
-        return take_duration(src, m, 1, DAY, false, &policy->ack_timeout);
-    if (strcmp(m->key, "login_within") == 0)
-        return take_duration(src, m, 1, DAY, true, &policy->login_within);
-    if (strcmp(m->key, "spread") == 0)
-        return take_duration(src, m, 0, IDLE_MAX, false, &policy->spread);
-    if (strcmp(m->key, "retries") == 0)
-        return take_number(src, m, 0, RETRIES_MAX, &policy->retries);
-    if (strcmp(m->key, "pings_per_tick") == 0)
-        return take_number(src, m, 1, PINGS_PER_TICK_MAX, &policy->pings_per_tick);
-    if (strcmp(m->key, "on_dead") == 0)
-        return take_on_dead(src, m, policy);
-    if (strcmp(m->key, "ping") == 0) {
-        if (!json_is_boolean(m->value))
-            return refuse_value(src, m, "true or false");
-        policy->ping = json_is_true(m->value);
-        return HB_OK;
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strcmp(m->key, keys[i].name) == 0)
+            return take_value(src, m, &keys[i], policy);
     }
-    return refuse(
-        src, m->key_at, m->key,
-        "unknown key; known are idle, ping, ack_timeout, retries, spread, on_dead, login_within and pings_per_tick");
+    return refuse_key(src, m);
 }
 
 static int take_object(const source *src, json_t *root, hb_policy *policy)

@@ -26,14 +26,35 @@ typedef struct hb_policy {
     bool ping; /* false: no pings, but the same time until the session is dead */
 } hb_policy;
 
+/* A key of the policy as JSON. What may stand there is said here, and nowhere else. */
+typedef enum hb_policy_kind {
+    HB_KEY_DURATION, /* seconds; 0 is "off" where that is a value, else "0s" */
+    HB_KEY_NUMBER,
+    HB_KEY_SWITCH, /* true or false */
+    HB_KEY_CHOICE, /* one of some words, by its place among them */
+} hb_policy_kind;
+
+typedef struct hb_policy_key {
+    const char *name;
+    hb_policy_kind kind;
+    bool off;     /* "off" is a value */
+    uint32_t min; /* of a duration or number, both included */
+    uint32_t max;
+    const char *const *words; /* of a choice, with a NULL behind the last */
+    size_t at;                /* of its value in hb_policy */
+} hb_policy_key;
+
+/* Every key, in the order in which they are told. */
+const hb_policy_key *hb_policy_keys(size_t *count);
+
+/* The value of a key: seconds, a number, 0 or 1, or the place of the word. */
+uint32_t hb_policy_get(const hb_policy *policy, const hb_policy_key *key);
+
 /* The policy of a server that has these settings and no policy of its own: ping at half of it, dead at the whole. */
 void hb_policy_derive(int64_t idle_ms, bool ping, hb_policy *out);
 
 /* Reads json (length bytes); keys that are absent keep the value they have in *defaults. error may be NULL. */
 int hb_policy_parse(const char *json, size_t length, const hb_policy *defaults, hb_policy *out, hb_error *error);
-
-/* "auto", "close" or "cut". */
-const char *hb_on_dead_name(hb_on_dead value);
 
 /* A duration as the policy writes it, in its largest whole unit: "90s", "3m", "1d", "off" for 0. */
 #define HB_DURATION_TEXT 12

@@ -52,21 +52,34 @@ static json_t *with(json_t *object, const char *key, json_t *value)
     return NULL;
 }
 
-static json_t *duration_json(uint32_t seconds)
+/* A value of the policy as it stands there. */
+static json_t *value_json(const hb_policy_key *key, uint32_t value)
 {
-    char text[HB_DURATION_TEXT];
+    char text[HB_DURATION_TEXT] = "0s";
 
-    hb_duration_print(seconds, text);
-    return json_string(text);
+    switch (key->kind) {
+    case HB_KEY_DURATION:
+        if (value || key->off)
+            hb_duration_print(value, text);
+        return json_string(text);
+    case HB_KEY_SWITCH:
+        return json_boolean(value);
+    case HB_KEY_CHOICE:
+        return json_string(key->words ? key->words[value] : NULL);
+    default:
+        return json_integer(value);
+    }
 }
 
 static json_t *policy_json(const hb_policy *policy)
 {
-    return json_pack("{s:o, s:b, s:o, s:i, s:o, s:s, s:o, s:I}", "idle", duration_json(policy->idle), "ping",
-                     (int)policy->ping, "ack_timeout", duration_json(policy->ack_timeout), "retries",
-                     (int)policy->retries, "spread", policy->spread ? duration_json(policy->spread) : json_string("0s"),
-                     "on_dead", hb_on_dead_name(policy->on_dead), "login_within", duration_json(policy->login_within),
-                     "pings_per_tick", (json_int_t)policy->pings_per_tick);
+    size_t count = 0;
+    const hb_policy_key *keys = hb_policy_keys(&count);
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < count; i++)
+        json = with(json, keys[i].name, value_json(&keys[i], hb_policy_get(policy, &keys[i])));
+    return json;
 }
 
 static json_t *phases_json(const hb_core *core)
@@ -226,6 +239,77 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
         document = with(document, "status", text_json(activity.status, activity.length));
     int code = print(document, json, json_length);
     return code < 0 ? code : 1;
+}
+
+static json_t *words_json(const char *const *words)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && words[i]; i++) {
+        if (json_array_append_new(list, json_string(words[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* A key with its range, the value that it has in `policy`, and the one that it would have if it were not named. */
+static json_t *key_json(const hb_policy_key *key, const hb_policy *defaults, const hb_policy *policy, bool named)
+{
+    static const char *const kinds[] = {"duration", "number", "switch", "choice"};
+    json_t *json = json_pack("{s:s, s:s, s:b}", "key", key->name, "kind", kinds[key->kind], "named", (int)named);
+
+    if (key->kind == HB_KEY_DURATION || key->kind == HB_KEY_NUMBER)
+        json = with(with(with(json, "min", json_integer(key->min)), "max", json_integer(key->max)), "off",
+                    json_boolean(key->off));
+    if (key->words)
+        json = with(json, "words", words_json(key->words));
+    json = with(json, "default", value_json(key, hb_policy_get(defaults, key)));
+    if (!policy)
+        return json;
+    json = with(json, "value", value_json(key, hb_policy_get(policy, key)));
+    return key->kind == HB_KEY_DURATION ? with(json, "seconds", json_integer(hb_policy_get(policy, key))) : json;
+}
+
+static json_t *error_json(const hb_error *error)
+{
+    return json_pack("{s:i, s:i, s:o, s:o}", "line", error->line, "column", error->column, "key",
+                     text_json(error->path, strlen(error->path)), "text", text_json(error->text, strlen(error->text)));
+}
+
+int hb_policy_describe(const char *json, size_t length, int64_t idle_ms, bool ping, char **out, size_t *out_length)
+{
+    hb_policy defaults;
+    hb_policy policy;
+    hb_error error = {0};
+    size_t count = 0;
+    const hb_policy_key *keys = hb_policy_keys(&count);
+
+    hb_policy_derive(idle_ms, ping, &defaults);
+    policy = defaults;
+    int code = json ? hb_policy_parse(json, length, &defaults, &policy, &error) : HB_OK;
+    if (code < 0 && code != HB_EPOLICY)
+        return code;
+    json_t *named = json && code == HB_OK ? json_loadb(json, length, 0, NULL) : NULL;
+    if (json && code == HB_OK && !named)
+        return HB_ENOMEM;
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < count; i++) {
+        bool is_named = json_object_get(named, keys[i].name) != NULL;
+        json_t *key = key_json(&keys[i], &defaults, code == HB_OK ? &policy : NULL, is_named);
+        if (json_array_append_new(list, key) < 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    json_decref(named);
+    json_t *document = with(json_object(), "keys", list);
+    if (code == HB_OK)
+        document = with(document, "policy", policy_json(&policy));
+    else
+        document = with(document, "error", error_json(&error));
+    return print(document, out, out_length);
 }
 
 static json_t *open_json(hb_core *core, const char *jid, size_t length)

@@ -164,6 +164,13 @@ int hb_core_add_page(hb_core *core, uint32_t *cells);
  */
 int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t idle_ms, bool ping, hb_error *error);
 
+/*
+ * What a policy would mean, and what it may be, as JSON (docs/policy.md): nothing is changed. json may be NULL. Fails
+ * with HB_ENOMEM only: what is wrong with json is in the document. *out is NUL-terminated and freed with
+ * hb_string_free.
+ */
+int hb_policy_describe(const char *json, size_t length, int64_t idle_ms, bool ping, char **out, size_t *out_length);
+
 /* The longest silence that a server may be said to end by itself: as the policy's durations, 30 days. */
 #define HB_OWN_MAX 2592000u
 

@@ -230,6 +230,19 @@ static int act_why(stage *s)
     return made_json(s, code, json, length);
 }
 
+static int act_describe(stage *s)
+{
+    static const char text[] = "{\"idle\": \"2m\", \"on_dead\": \"cut\"}";
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_policy_describe(text, sizeof text - 1, 20000, true, &json, &length);
+    if (code == HB_OK && failed && strstr(json, "\"error\"")) {
+        hb_string_free(json);
+        return HB_EPOLICY;
+    }
+    return made_json(s, code, json, length);
+}
+
 /* The copies of the cells are made by the next tick: without memory for them it goes on, and nothing is recorded. */
 static int act_record(stage *s)
 {
@@ -262,6 +275,7 @@ static const struct act {
     {"status with detail", act_status_detail, HB_ENOMEM},
     {"last activity", act_last_activity, HB_ENOMEM},
     {"why", act_why, HB_ENOMEM},
+    {"describe a policy", act_describe, HB_EPOLICY},
     {"record", act_record, HB_ECRYPTO},
 };
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "policy.h"
 
 #define HOUR 3600u
@@ -483,22 +485,101 @@ static void test_print(void **state)
         hb_duration_print(cases[i].seconds, text);
         assert_string_equal(text, cases[i].text);
     }
-    assert_string_equal(hb_on_dead_name(HB_ON_DEAD_AUTO), "auto");
-    assert_string_equal(hb_on_dead_name(HB_ON_DEAD_CLOSE), "close");
-    assert_string_equal(hb_on_dead_name(HB_ON_DEAD_CUT), "cut");
+}
+
+static json_t *described(const char *text)
+{
+    char *json = NULL;
+    size_t length = 0;
+    assert_int_equal(hb_policy_describe(text, text ? strlen(text) : 0, 20000, true, &json, &length), HB_OK);
+    json_t *document = json_loadb(json, length, 0, NULL);
+    assert_non_null(document);
+    hb_string_free(json);
+    return document;
+}
+
+static json_t *key_of(json_t *document, const char *name)
+{
+    json_t *list = json_object_get(document, "keys");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *key = json_array_get(list, i);
+        if (strcmp(json_string_value(json_object_get(key, "key")), name) == 0)
+            return key;
+    }
+    fail_msg("no key %s", name);
+    return NULL;
+}
+
+/* All that a form needs: what may stand there, what stands there, and what would if it did not. */
+static void test_described(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        const char *json;
+    } cases[] = {
+        {"idle", "{\"key\":\"idle\",\"kind\":\"duration\",\"named\":true,\"min\":1,\"max\":2592000,\"off\":true,"
+                 "\"default\":\"10s\",\"value\":\"2m\",\"seconds\":120}"},
+        {"spread", "{\"key\":\"spread\",\"kind\":\"duration\",\"named\":false,\"min\":0,\"max\":2592000,\"off\":false,"
+                   "\"default\":\"0s\",\"value\":\"0s\",\"seconds\":0}"},
+        {"login_within", "{\"key\":\"login_within\",\"kind\":\"duration\",\"named\":true,\"min\":1,\"max\":86400,"
+                         "\"off\":true,\"default\":\"20s\",\"value\":\"off\",\"seconds\":0}"},
+        {"retries", "{\"key\":\"retries\",\"kind\":\"number\",\"named\":false,\"min\":0,\"max\":10,\"off\":false,"
+                    "\"default\":0,\"value\":0}"},
+        {"ping", "{\"key\":\"ping\",\"kind\":\"switch\",\"named\":true,\"default\":true,\"value\":false}"},
+        {"on_dead", "{\"key\":\"on_dead\",\"kind\":\"choice\",\"named\":true,\"words\":[\"auto\",\"close\",\"cut\"],"
+                    "\"default\":\"auto\",\"value\":\"cut\"}"},
+    };
+    json_t *document =
+        described("{\"idle\": \"2m\", \"ping\": false, \"on_dead\": \"cut\", \"login_within\": \"off\"}");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = json_dumps(key_of(document, cases[i].key), JSON_COMPACT);
+        assert_string_equal(text, cases[i].json);
+        free(text);
+    }
+    assert_string_equal(json_string_value(json_object_get(json_object_get(document, "policy"), "idle")), "2m");
+    assert_null(json_object_get(document, "error"));
+    json_decref(document);
+
+    document = described(NULL);
+    assert_string_equal(json_string_value(json_object_get(key_of(document, "idle"), "value")), "10s");
+    json_decref(document);
+}
+
+static void test_described_wrong(void **state)
+{
+    (void)state;
+    json_t *document = described("{\n \"idle\": 5}");
+    char *error = json_dumps(json_object_get(document, "error"), JSON_COMPACT);
+    assert_string_equal(error, "{\"line\":2,\"column\":10,\"key\":\"idle\",\"text\":\"a duration from \\\"1s\\\" to "
+                               "\\\"30d\\\" or \\\"off\\\" expected, found 5\"}");
+    free(error);
+    assert_null(json_object_get(document, "policy"));
+    assert_null(json_object_get(key_of(document, "idle"), "value"));
+    assert_string_equal(json_string_value(json_object_get(key_of(document, "idle"), "default")), "10s");
+    json_decref(document);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_derived),      cmocka_unit_test(test_derived_below_a_second),
-        cmocka_unit_test(test_absent_keys),  cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_types),        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_syntax),       cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_size),         cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_derived),
+        cmocka_unit_test(test_derived_below_a_second),
+        cmocka_unit_test(test_absent_keys),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_print),
+        cmocka_unit_test(test_described),
+        cmocka_unit_test(test_described_wrong),
     };
     return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }

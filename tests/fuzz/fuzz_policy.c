@@ -57,6 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_text(error.text, sizeof error.text);
     }
     must(hb_policy_parse(text, size, &defaults, &policy, NULL) == code);
+    char *json = NULL;
+    size_t length = 0;
+    must(hb_policy_describe(text, size, 20000, true, &json, &length) == HB_OK);
+    must(strlen(json) == length && (strstr(json, code == HB_OK ? "\"policy\":" : "\"error\":") != NULL));
+    hb_string_free(json);
     free(text);
     return 0;
 }

@@ -114,6 +114,20 @@ final class NativeCore implements AutoCloseable {
     }
 
     /**
+     * What a policy would mean and what it may be, as JSON ({@code docs/policy.md}). Nothing is changed, and no core is
+     * needed but the library.
+     *
+     * @param json as for {@link #configure}
+     */
+    static String describe(String json, long idleMs, boolean ping) {
+        byte[] described = describe0(utf8(json), idleMs, ping);
+        if (described == null) {
+            throw new IllegalStateException("out of memory");
+        }
+        return new String(described, StandardCharsets.UTF_8);
+    }
+
+    /**
      * A connection was opened. Returns its token, or a negative code.
      *
      * @param transport what it is made of, {@code HB_TRANSPORTS}
@@ -502,6 +516,8 @@ final class NativeCore implements AutoCloseable {
     private static native void free0(long handle);
 
     private static native void configure0(long handle, byte[] json, long idleMs, boolean ping) throws PolicyException;
+
+    private static native byte[] describe0(byte[] json, long idleMs, boolean ping);
 
     private static native int addPage0(long handle, ByteBuffer page);
 
