@@ -1,10 +1,9 @@
-#define _DEFAULT_SOURCE /* strnlen, madvise */
-
 #include "activity.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "platform.h"
 
 #define FIRST_CAPACITY 8
 #define BLOCK_UNITS (1U << HB_USER_BLOCK_BITS)
@@ -116,7 +115,7 @@ void hb_users_close(hb_users *users)
         pthread_mutex_destroy(&stripe->lock);
     }
     for (size_t i = 0; i < users->block_count; i++)
-        free(users->blocks[i]);
+        hb_block_free(users->blocks[i]);
     free(users->blocks);
     free(users->free);
     memset(users, 0, sizeof *users);
@@ -263,12 +262,10 @@ static hb_user_ref room_for(hb_users *users, size_t name_length)
     if (!users->block_count || users->used + units > BLOCK_UNITS) {
         if (users->block_count == HB_USER_BLOCKS_MAX)
             return HB_NO_USER;
-        unsigned char *block = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+        /* The first one takes memory as it is used; of more, fewer and larger pages are faster to look up in. */
+        unsigned char *block = hb_block_new(BLOCK_BYTES, users->block_count > 0);
         if (!block)
             return HB_NO_USER;
-        /* The first one takes memory as it is used; of more, fewer and larger pages are faster to look up in. */
-        if (users->block_count)
-            (void)madvise(block, BLOCK_BYTES, MADV_HUGEPAGE);
         if (users->block_count)
             end_block(users);
         users->blocks[users->block_count++] = block;

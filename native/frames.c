@@ -1,11 +1,10 @@
 #include "frames.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pingid.h"
+#include "platform.h"
 
 /* 0 magic, 8 version, 12 kind, 16 generation, 24 key id, 32 random. */
 #define HEADER 64
@@ -36,19 +35,8 @@ static uint64_t get(const uint8_t *in, size_t bytes)
 
 static int write_all(hb_frames *frames, const uint8_t *bytes, size_t length, int *why)
 {
-    while (length) {
-        ssize_t done = write(frames->fd, bytes, length);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0) {
-            *why = done < 0 ? errno : EIO;
-            return HB_EJOURNAL;
-        }
-        bytes += done;
-        length -= (size_t)done;
-        frames->written += (uint64_t)done;
-    }
-    return HB_OK;
+    *why = hb_file_write(frames->file, bytes, length, &frames->written);
+    return *why ? HB_EJOURNAL : HB_OK;
 }
 
 static int write_frame(hb_frames *frames, int *why)
@@ -81,12 +69,12 @@ static int make_room(hb_frames *frames, size_t more)
     return HB_OK;
 }
 
-int hb_frames_begin(hb_frames *frames, int fd, hb_file_kind kind, uint64_t generation, const uint8_t *key, int *why)
+int hb_frames_begin(hb_frames *frames, int file, hb_file_kind kind, uint64_t generation, const uint8_t *key, int *why)
 {
     uint8_t header[HEADER];
 
     memset(frames, 0, sizeof *frames);
-    frames->fd = fd;
+    frames->file = file;
     memcpy(header, MAGIC, sizeof MAGIC);
     put(header + 8, HB_JOURNAL_VERSION, 4);
     put(header + 12, kind, 4);
@@ -110,12 +98,11 @@ int hb_frames_begin(hb_frames *frames, int fd, hb_file_kind kind, uint64_t gener
 
 void hb_frames_end(hb_frames *frames)
 {
-    if (frames->fd >= 0)
-        (void)close(frames->fd);
+    hb_file_close(frames->file);
     hb_seal_close(&frames->seal);
     free(frames->bytes);
     memset(frames, 0, sizeof *frames);
-    frames->fd = -1;
+    frames->file = HB_NO_FILE;
 }
 
 bool hb_frames_full(const hb_frames *frames)

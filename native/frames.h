@@ -1,7 +1,7 @@
 /*
  * frames.h - one file of the journal: a header, then sealed frames of records (docs/journal.md).
  *
- * Memory   A writer owns its buffer and its descriptor.
+ * Memory   A writer owns its buffer and its file.
  * Threads  One at a time.
  * Errors   HB_EJOURNAL with errno in *why where the system said no, HB_ENOMEM, HB_ECRYPTO.
  */
@@ -13,7 +13,7 @@
 typedef enum hb_file_kind { HB_FILE_SNAPSHOT = 1, HB_FILE_JOURNAL = 2 } hb_file_kind;
 
 typedef struct hb_frames {
-    int fd; /* -1: none */
+    int file; /* HB_NO_FILE: none */
     hb_seal seal;
     uint8_t *bytes; /* room for the length, then plain records, then room for the tag */
     size_t length;  /* of the records */
@@ -23,9 +23,9 @@ typedef struct hb_frames {
     bool unsynced;    /* a frame was written since its owner cleared this */
 } hb_frames;
 
-/* Begins a file that fd was made for, and owns fd from here on, even on failure. Its first frame is written, not
+/* Begins an empty file, and owns it from here on, even on failure. Its first frame is written, not
  * synced. */
-int hb_frames_begin(hb_frames *frames, int fd, hb_file_kind kind, uint64_t generation, const uint8_t *key, int *why);
+int hb_frames_begin(hb_frames *frames, int file, hb_file_kind kind, uint64_t generation, const uint8_t *key, int *why);
 void hb_frames_end(hb_frames *frames);
 
 /* Into the buffer only. HB_EFULL: it is to be written first. */

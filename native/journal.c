@@ -1,21 +1,15 @@
-#define _DEFAULT_SOURCE /* flock */
-
 #include "journal.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "frames.h"
 #include "pingid.h"
+#include "platform.h"
 
 #define NAME 64 /* of a file in the folder */
 #define KEY_FILE "key"
@@ -29,12 +23,11 @@
 
 struct hb_journal {
     char folder[256]; /* for messages */
-    int directory;
-    int lock;
+    hb_folder *place;
     uint8_t key[HB_SEAL_KEY];
     uint64_t generation; /* of the youngest file, whatever became of it */
-    hb_frames log;       /* fd -1: the journal is away */
-    hb_frames snapshot;  /* fd -1: none is being made */
+    hb_frames log;       /* without a file: the journal is away */
+    hb_frames snapshot;  /* without a file: none is being made */
     bool came_back;      /* log was begun for the snapshot that is being made */
     uint64_t since;      /* bytes of journals since the snapshot, but for log's own */
     uint64_t base;       /* bytes of the snapshot */
@@ -54,8 +47,8 @@ __attribute__((format(printf, 4, 5))) static int fail(hb_error *error, const cha
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    if (why && strerror_r(why, reason, sizeof reason) != 0)
-        snprintf(reason, sizeof reason, "error %d", why);
+    if (why)
+        hb_errno_text(why, reason, sizeof reason);
     memset(error, 0, sizeof *error);
     snprintf(error->path, sizeof error->path, "%s", folder);
     snprintf(error->text, sizeof error->text, "%s%s%s", what, why ? ": " : "", reason);
@@ -95,8 +88,9 @@ static int by_age(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static int note_file(holding *h, const char *name)
+static int note_file(void *to, const char *name)
 {
+    holding *h = to;
     static const char *const kinds[] = {"snapshot", "journal", "damaged-snapshot", "damaged-journal"};
     uint64_t generation = 0;
     size_t kind = 0;
@@ -120,112 +114,60 @@ static int note_file(holding *h, const char *name)
     return HB_OK;
 }
 
-/* Calls for each file of the folder. */
-static int each_file(const hb_journal *journal, int (*visit)(const hb_journal *, const char *, void *), void *with,
-                     hb_error *error)
-{
-    int fd = openat(journal->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *entry;
-    int code = HB_OK;
-
-    if (!files) {
-        code = fail(error, journal->folder, errno, "the folder can not be listed");
-        if (fd >= 0)
-            (void)close(fd);
-        return code;
-    }
-    /* No other thread reads this one. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (code == HB_OK && (entry = readdir(files)))
-        code = visit(journal, entry->d_name, with);
-    (void)closedir(files);
-    return code;
-}
-
-static int visit_note(const hb_journal *journal, const char *name, void *with)
-{
-    (void)journal;
-    return note_file(with, name);
-}
-
 /* Removes what is older than the snapshot that was made, and what was begun and not finished. */
-static int visit_remove(const hb_journal *journal, const char *name, void *with)
+static int remove_old(void *to, const char *name)
 {
-    const uint64_t *keep = with;
+    const hb_journal *journal = to;
     uint64_t snapshot = generation_of(name, "snapshot");
     uint64_t log = generation_of(name, "journal");
 
-    if ((snapshot && snapshot < *keep) || (log && log < *keep))
-        (void)unlinkat(journal->directory, name, 0); /* if it stays the next snapshot tries again */
+    if ((snapshot && snapshot < journal->generation) || (log && log < journal->generation))
+        (void)hb_folder_remove(journal->place, name); /* if it stays the next snapshot tries again */
     return HB_OK;
+}
+
+static int each_file(const hb_journal *journal, int (*visit)(void *, const char *), void *to, hb_error *error)
+{
+    int why = hb_folder_each(journal->place, visit, to);
+
+    return why > 0 ? fail(error, journal->folder, why, "the folder can not be listed") : why;
 }
 
 static int read_file(const hb_journal *journal, const char *name, uint8_t **bytes, size_t *length, hb_error *error)
 {
-    int fd = openat(journal->directory, name, O_RDONLY | O_CLOEXEC);
-    struct stat about;
-    size_t done = 0;
+    int file = HB_NO_FILE;
+    int why = hb_file_open(journal->place, name, HB_OPEN_READ, &file);
 
-    if (fd < 0 || fstat(fd, &about) != 0) {
-        int code = fail(error, journal->folder, errno, "%s can not be read", name);
-        if (fd >= 0)
-            (void)close(fd);
-        return code;
-    }
-    size_t size = (size_t)about.st_size;
-    uint8_t *content = malloc(size ? size : 1);
-    ssize_t got = content ? 1 : 0;
-    while (content && done < size && got > 0) {
-        got = read(fd, content + done, size - done);
-        if (got < 0 && errno == EINTR)
-            got = 1;
-        else if (got > 0)
-            done += (size_t)got;
-    }
-    int why = got < 0 ? errno : 0;
-    (void)close(fd);
-    if (!content)
+    if (!why)
+        why = hb_file_read(file, bytes, length);
+    hb_file_close(file);
+    if (why == ENOMEM)
         return HB_ENOMEM;
-    if (got < 0) {
-        free(content);
-        return fail(error, journal->folder, why, "%s can not be read", name);
-    }
-    *bytes = content;
-    *length = done;
-    return HB_OK;
+    return why ? fail(error, journal->folder, why, "%s can not be read", name) : HB_OK;
 }
 
 static int sync_folder(const hb_journal *journal, hb_error *error)
 {
-    if (fsync(journal->directory) != 0)
-        return fail(error, journal->folder, errno, "the folder can not be synced");
-    return HB_OK;
+    int why = hb_folder_sync(journal->place);
+
+    return why ? fail(error, journal->folder, why, "the folder can not be synced") : HB_OK;
 }
 
 /* A file of its own, written and synced. */
 static int write_new(const hb_journal *journal, const char *name, const void *bytes, size_t length, hb_error *error)
 {
-    int fd = openat(journal->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    const char *at = bytes;
+    int file = HB_NO_FILE;
+    int why = hb_file_open(journal->place, name, HB_OPEN_REPLACE, &file);
 
-    if (fd < 0)
-        return fail(error, journal->folder, errno, "%s can not be made", name);
-    while (length) {
-        ssize_t done = write(fd, at, length);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            break;
-        at += done;
-        length -= (size_t)done;
-    }
-    int why = length ? errno : 0;
-    if (!why && fsync(fd) != 0)
-        why = errno;
-    (void)close(fd);
+    if (why)
+        return fail(error, journal->folder, why, "%s can not be made", name);
+    why = hb_file_write(file, bytes, length, NULL);
+    if (!why)
+        why = hb_file_sync(file);
+    hb_file_close(file);
     if (!why)
         return HB_OK;
-    (void)unlinkat(journal->directory, name, 0);
+    (void)hb_folder_remove(journal->place, name);
     return fail(error, journal->folder, why, "%s can not be written", name);
 }
 
@@ -262,14 +204,16 @@ static int make_key(hb_journal *journal, hb_error *error)
         snprintf(text + 2 * i, 3, "%02x", journal->key[i]);
     text[KEY_DIGITS] = '\n';
     code = write_new(journal, KEY_FILE ".new", text, KEY_DIGITS + 1, error);
-    if (code == HB_OK && renameat(journal->directory, KEY_FILE ".new", journal->directory, KEY_FILE) != 0)
-        code = fail(error, journal->folder, errno, "%s can not be named so", KEY_FILE);
+    if (code == HB_OK) {
+        int why = hb_folder_rename(journal->place, KEY_FILE ".new", KEY_FILE);
+        if (why)
+            code = fail(error, journal->folder, why, "%s can not be named so", KEY_FILE);
+    }
     return code < 0 ? code : sync_folder(journal, error);
 }
 
 static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_error *error)
 {
-    struct stat about;
     uint8_t *text = NULL;
     size_t length = 0;
 
@@ -277,16 +221,15 @@ static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_erro
         memcpy(journal->key, key, HB_SEAL_KEY);
         return HB_OK;
     }
-    if (fstatat(journal->directory, KEY_FILE, &about, 0) != 0) {
-        if (errno != ENOENT)
-            return fail(error, journal->folder, errno, "%s can not be read", KEY_FILE);
+    int why = hb_folder_secure(journal->place, KEY_FILE);
+    if (why == ENOENT) {
         if (!empty)
             return fail(error, journal->folder, 0,
                         "the file %s is missing, and what is here can not be read without it", KEY_FILE);
         return make_key(journal, error);
     }
-    if (about.st_mode & 077 && fchmodat(journal->directory, KEY_FILE, 0600, 0) != 0)
-        return fail(error, journal->folder, errno, "%s can be read by others, and that can not be changed", KEY_FILE);
+    if (why)
+        return fail(error, journal->folder, why, "%s can not be kept from others", KEY_FILE);
     int code = read_file(journal, KEY_FILE, &text, &length, error);
     if (code < 0)
         return code;
@@ -299,33 +242,30 @@ static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_erro
 static int begin_log(hb_journal *journal, hb_error *error)
 {
     char name[NAME];
+    int file = HB_NO_FILE;
     int why = 0;
 
     file_name(name, "journal", ++journal->generation);
-    int fd = openat(journal->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail(error, journal->folder, errno, "%s can not be made", name);
-    int code = hb_frames_begin(&journal->log, fd, HB_FILE_JOURNAL, journal->generation, journal->key, &why);
-    if (code == HB_OK && fsync(journal->log.fd) != 0) {
-        why = errno;
-        code = HB_EJOURNAL;
-    }
-    if (code == HB_OK && fsync(journal->directory) != 0) {
-        why = errno;
-        code = HB_EJOURNAL;
-    }
-    if (code == HB_OK) {
+    why = hb_file_open(journal->place, name, HB_OPEN_NEW, &file);
+    if (why)
+        return fail(error, journal->folder, why, "%s can not be made", name);
+    int code = hb_frames_begin(&journal->log, file, HB_FILE_JOURNAL, journal->generation, journal->key, &why);
+    if (code == HB_OK)
+        why = hb_file_sync(journal->log.file);
+    if (code == HB_OK && !why)
+        why = hb_folder_sync(journal->place);
+    if (code == HB_OK && !why) {
         journal->files++;
         return HB_OK;
     }
     hb_frames_end(&journal->log);
-    (void)unlinkat(journal->directory, name, 0);
-    return code == HB_EJOURNAL ? fail(error, journal->folder, why, "%s can not be written", name) : code;
+    (void)hb_folder_remove(journal->place, name);
+    return why ? fail(error, journal->folder, why, "%s can not be written", name) : code;
 }
 
 static void end_log(hb_journal *journal)
 {
-    if (journal->log.fd < 0)
+    if (journal->log.file == HB_NO_FILE)
         return;
     journal->since += journal->log.written;
     journal->written += journal->log.written;
@@ -365,15 +305,15 @@ static int set_aside(const hb_journal *journal, uint64_t generation, const uint8
             name, records, length - good, aside);
     }
     if (!good) {
-        (void)unlinkat(journal->directory, name, 0);
+        (void)hb_folder_remove(journal->place, name);
         return sync_folder(journal, error);
     }
-    int fd = openat(journal->directory, name, O_WRONLY | O_CLOEXEC);
-    bool cut = fd >= 0 && ftruncate(fd, (off_t)good) == 0 && fsync(fd) == 0;
-    int why = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    return cut ? sync_folder(journal, error) : fail(error, journal->folder, why, "%s can not be cut off", name);
+    int file = HB_NO_FILE;
+    int why = hb_file_open(journal->place, name, HB_OPEN_WRITE, &file);
+    if (!why)
+        why = hb_file_cut(file, good);
+    hb_file_close(file);
+    return why ? fail(error, journal->folder, why, "%s can not be cut off", name) : sync_folder(journal, error);
 }
 
 static int refuse(const hb_journal *journal, hb_found found, const char *name, hb_error *error)
@@ -412,8 +352,9 @@ static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_j
     if (found != HB_FOUND_TORN)
         return refuse(journal, found, name, error);
     file_name(aside, "damaged-snapshot", generation);
-    if (renameat(journal->directory, name, journal->directory, aside) != 0)
-        return fail(error, journal->folder, errno, "%s is damaged, and can not be kept as %s", name, aside);
+    int why = hb_folder_rename(journal->place, name, aside);
+    if (why)
+        return fail(error, journal->folder, why, "%s is damaged, and can not be kept as %s", name, aside);
     say(journal, reader, "%s is damaged at byte %zu of %zu: nothing of it was taken, it is kept as %s", name, good,
         length, aside);
     return sync_folder(journal, error);
@@ -465,17 +406,19 @@ static int recover(hb_journal *journal, const holding *h, const hb_journal_reade
 
 static int open_folder(hb_journal *journal, const char *folder, hb_error *error)
 {
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return fail(error, folder, errno, "the folder can not be made");
-    journal->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (journal->directory < 0)
-        return fail(error, folder, errno, "the folder can not be opened");
-    journal->lock = openat(journal->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (journal->lock < 0)
-        return fail(error, folder, errno, "the folder can not be written to");
-    if (flock(journal->lock, LOCK_EX | LOCK_NB) != 0)
+    int why = hb_folder_make(folder);
+
+    if (why)
+        return fail(error, folder, why, "the folder can not be made");
+    why = hb_folder_open(folder, &journal->place);
+    if (why == ENOMEM)
+        return HB_ENOMEM;
+    if (why)
+        return fail(error, folder, why, "the folder can not be opened");
+    why = hb_folder_lock(journal->place);
+    if (why == EWOULDBLOCK)
         return fail(error, folder, 0, "another server uses the folder");
-    return HB_OK;
+    return why ? fail(error, folder, why, "the folder can not be written to") : HB_OK;
 }
 
 int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_reader *reader, hb_journal **out,
@@ -486,14 +429,12 @@ int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_rea
 
     if (!journal)
         return HB_ENOMEM;
-    journal->directory = -1;
-    journal->lock = -1;
-    journal->log.fd = -1;
-    journal->snapshot.fd = -1;
+    journal->log.file = HB_NO_FILE;
+    journal->snapshot.file = HB_NO_FILE;
     snprintf(journal->folder, sizeof journal->folder, "%s", folder);
     int code = open_folder(journal, folder, error);
     if (code == HB_OK)
-        code = each_file(journal, visit_note, &h, error);
+        code = each_file(journal, note_file, &h, error);
     if (code == HB_OK)
         code = find_key(journal, key, !h.snapshot && !h.count, error);
     if (code == HB_OK) {
@@ -519,17 +460,14 @@ void hb_journal_close(hb_journal *journal)
         return;
     hb_journal_snapshot_drop(journal);
     end_log(journal);
-    if (journal->lock >= 0)
-        (void)close(journal->lock);
-    if (journal->directory >= 0)
-        (void)close(journal->directory);
+    hb_folder_close(journal->place);
     memset(journal->key, 0, sizeof journal->key);
     free(journal);
 }
 
 bool hb_journal_away(const hb_journal *journal)
 {
-    return journal->log.fd < 0;
+    return journal->log.file == HB_NO_FILE;
 }
 
 bool hb_journal_wants_snapshot(const hb_journal *journal)
@@ -541,8 +479,8 @@ bool hb_journal_wants_snapshot(const hb_journal *journal)
 
 uint64_t hb_journal_written(const hb_journal *journal)
 {
-    return journal->written + (journal->log.fd < 0 ? 0 : journal->log.written) +
-           (journal->snapshot.fd < 0 ? 0 : journal->snapshot.written);
+    return journal->written + (journal->log.file == HB_NO_FILE ? 0 : journal->log.written) +
+           (journal->snapshot.file == HB_NO_FILE ? 0 : journal->snapshot.written);
 }
 
 /* Nothing more goes to a file of which it is not known what is in it. */
@@ -558,7 +496,7 @@ int hb_journal_add(hb_journal *journal, const hb_last *last)
 {
     int why = 0;
 
-    if (journal->log.fd < 0)
+    if (journal->log.file == HB_NO_FILE)
         return HB_OK;
     int code = hb_frames_add(&journal->log, last);
     if (code == HB_EFULL) {
@@ -575,25 +513,29 @@ int hb_journal_drain(hb_journal *journal, hb_error *error)
 {
     int why = 0;
 
-    if (journal->log.fd < 0 || journal->log.length < DRAIN_BYTES)
+    if (journal->log.file == HB_NO_FILE || journal->log.length < DRAIN_BYTES)
         return HB_OK;
     int code = hb_frames_write(&journal->log, &why);
     return code < 0 ? lose_log(journal, code, why, error) : HB_OK;
+}
+
+static int sync_file(const hb_frames *frames, int *why)
+{
+    *why = hb_file_sync(frames->file);
+    return *why ? HB_EJOURNAL : HB_OK;
 }
 
 int hb_journal_flush(hb_journal *journal, hb_error *error)
 {
     int why = 0;
 
-    if (journal->log.fd < 0)
+    if (journal->log.file == HB_NO_FILE)
         return fail(error, journal->folder, 0, "the journal is away");
     if (!journal->log.length && !journal->log.unsynced)
         return HB_OK;
     int code = hb_frames_write(&journal->log, &why);
-    if (code == HB_OK && fsync(journal->log.fd) != 0) {
-        why = errno;
-        code = HB_EJOURNAL;
-    }
+    if (code == HB_OK)
+        code = sync_file(&journal->log, &why);
     if (code < 0)
         return lose_log(journal, code, why, error);
     journal->log.unsynced = false;
@@ -603,10 +545,11 @@ int hb_journal_flush(hb_journal *journal, hb_error *error)
 int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
 {
     char name[NAME];
+    int file = HB_NO_FILE;
     int why = 0;
 
     hb_journal_snapshot_drop(journal);
-    bool away = journal->log.fd < 0;
+    bool away = journal->log.file == HB_NO_FILE;
     if (!away) {
         int flushed = hb_journal_flush(journal, error);
         if (flushed < 0)
@@ -619,11 +562,11 @@ int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
     journal->came_back = away;
     file_name(name, "snapshot", journal->generation);
     memcpy(name + strlen(name), ".new", sizeof ".new");
-    int fd = openat(journal->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        code = fail(error, journal->folder, errno, "%s can not be made", name);
+    why = hb_file_open(journal->place, name, HB_OPEN_REPLACE, &file);
+    if (why)
+        code = HB_EJOURNAL;
     else
-        code = hb_frames_begin(&journal->snapshot, fd, HB_FILE_SNAPSHOT, journal->generation, journal->key, &why);
+        code = hb_frames_begin(&journal->snapshot, file, HB_FILE_SNAPSHOT, journal->generation, journal->key, &why);
     if (code < 0) {
         if (why)
             (void)fail(error, journal->folder, why, "%s can not be written", name);
@@ -636,12 +579,12 @@ void hb_journal_snapshot_drop(hb_journal *journal)
 {
     char name[NAME];
 
-    if (journal->snapshot.fd >= 0) {
+    if (journal->snapshot.file != HB_NO_FILE) {
         journal->written += journal->snapshot.written;
         hb_frames_end(&journal->snapshot);
         file_name(name, "snapshot", journal->generation);
         memcpy(name + strlen(name), ".new", sizeof ".new");
-        (void)unlinkat(journal->directory, name, 0);
+        (void)hb_folder_remove(journal->place, name);
     }
     /* What was lost while it was away is not in this journal. */
     if (journal->came_back)
@@ -661,7 +604,7 @@ int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error)
 {
     int why = 0;
 
-    if (journal->snapshot.fd < 0)
+    if (journal->snapshot.file == HB_NO_FILE)
         return HB_EINVAL;
     int code = hb_frames_add(&journal->snapshot, last);
     if (code == HB_EFULL) {
@@ -678,19 +621,17 @@ int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
     char temporary[NAME];
     int why = 0;
 
-    if (journal->snapshot.fd < 0)
+    if (journal->snapshot.file == HB_NO_FILE)
         return HB_EINVAL;
     int code = hb_frames_finish(&journal->snapshot, &why);
-    if (code == HB_OK && fsync(journal->snapshot.fd) != 0) {
-        why = errno;
-        code = HB_EJOURNAL;
-    }
+    if (code == HB_OK)
+        code = sync_file(&journal->snapshot, &why);
     file_name(name, "snapshot", journal->generation);
     file_name(temporary, "snapshot", journal->generation);
     memcpy(temporary + strlen(temporary), ".new", sizeof ".new");
-    if (code == HB_OK && renameat(journal->directory, temporary, journal->directory, name) != 0) {
-        why = errno;
-        code = HB_EJOURNAL;
+    if (code == HB_OK) {
+        why = hb_folder_rename(journal->place, temporary, name);
+        code = why ? HB_EJOURNAL : HB_OK;
     }
     if (code < 0)
         return lose_snapshot(journal, code, why, error);
@@ -704,5 +645,5 @@ int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
         return code;
     journal->since = 0;
     journal->files = 1;
-    return each_file(journal, visit_remove, &journal->generation, error);
+    return each_file(journal, remove_old, journal, error);
 }

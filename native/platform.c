@@ -1,0 +1,211 @@
+#define _DEFAULT_SOURCE /* flock, madvise */
+#ifdef __APPLE__
+#define _DARWIN_C_SOURCE /* flock, F_FULLFSYNC, O_CLOEXEC */
+#endif
+
+#include "platform.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct hb_folder {
+    int directory;
+    int lock;
+};
+
+int hb_folder_make(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+int hb_folder_open(const char *path, hb_folder **out)
+{
+    hb_folder *folder = malloc(sizeof *folder);
+
+    if (!folder)
+        return ENOMEM;
+    folder->lock = HB_NO_FILE;
+    folder->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->directory < 0) {
+        int why = errno;
+        free(folder);
+        return why;
+    }
+    *out = folder;
+    return 0;
+}
+
+void hb_folder_close(hb_folder *folder)
+{
+    if (!folder)
+        return;
+    hb_file_close(folder->lock);
+    (void)close(folder->directory);
+    free(folder);
+}
+
+int hb_folder_lock(hb_folder *folder)
+{
+    folder->lock = openat(folder->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (folder->lock < 0)
+        return errno;
+    return flock(folder->lock, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+int hb_folder_sync(hb_folder *folder)
+{
+    return hb_file_sync(folder->directory);
+}
+
+int hb_folder_each(hb_folder *folder, int (*visit)(void *to, const char *name), void *to)
+{
+    int fd = openat(folder->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    int answer = 0;
+
+    if (!files) {
+        int why = errno;
+        hb_file_close(fd);
+        return why;
+    }
+    /* No other thread reads this one. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    while (answer >= 0 && (entry = readdir(files)))
+        answer = visit(to, entry->d_name);
+    (void)closedir(files);
+    return answer < 0 ? answer : 0;
+}
+
+int hb_folder_rename(hb_folder *folder, const char *from, const char *to)
+{
+    return renameat(folder->directory, from, folder->directory, to) == 0 ? 0 : errno;
+}
+
+int hb_folder_remove(hb_folder *folder, const char *name)
+{
+    return unlinkat(folder->directory, name, 0) == 0 ? 0 : errno;
+}
+
+int hb_folder_secure(hb_folder *folder, const char *name)
+{
+    struct stat about;
+
+    if (fstatat(folder->directory, name, &about, 0) != 0)
+        return errno;
+    if (about.st_mode & 077 && fchmodat(folder->directory, name, 0600, 0) != 0)
+        return errno;
+    return 0;
+}
+
+int hb_file_open(hb_folder *folder, const char *name, hb_open how, int *out)
+{
+    static const int flags[] = {
+        [HB_OPEN_READ] = O_RDONLY,
+        [HB_OPEN_WRITE] = O_WRONLY,
+        [HB_OPEN_NEW] = O_WRONLY | O_CREAT | O_EXCL,
+        [HB_OPEN_REPLACE] = O_WRONLY | O_CREAT | O_TRUNC,
+    };
+
+    *out = openat(folder->directory, name, flags[how] | O_CLOEXEC, 0600);
+    return *out < 0 ? errno : 0;
+}
+
+void hb_file_close(int file)
+{
+    if (file >= 0)
+        (void)close(file);
+}
+
+int hb_file_write(int file, const void *bytes, size_t length, uint64_t *written)
+{
+    const char *at = bytes;
+
+    while (length) {
+        ssize_t done = write(file, at, length);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return done < 0 ? errno : EIO;
+        at += done;
+        length -= (size_t)done;
+        if (written)
+            *written += (uint64_t)done;
+    }
+    return 0;
+}
+
+int hb_file_sync(int file)
+{
+#ifdef F_FULLFSYNC
+    /* There fsync stops at the disk's own memory. Not every file system knows this one. */
+    if (fcntl(file, F_FULLFSYNC) == 0)
+        return 0;
+#endif
+    return fsync(file) == 0 ? 0 : errno;
+}
+
+int hb_file_read(int file, uint8_t **bytes, size_t *length)
+{
+    struct stat about;
+    size_t done = 0;
+
+    if (fstat(file, &about) != 0)
+        return errno;
+    size_t size = (size_t)about.st_size;
+    uint8_t *content = malloc(size ? size : 1);
+    if (!content)
+        return ENOMEM;
+    while (done < size) {
+        ssize_t got = read(file, content + done, size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            int why = errno;
+            free(content);
+            return why;
+        }
+        if (!got)
+            break;
+        done += (size_t)got;
+    }
+    *bytes = content;
+    *length = done;
+    return 0;
+}
+
+int hb_file_cut(int file, uint64_t length)
+{
+    return ftruncate(file, (off_t)length) == 0 ? hb_file_sync(file) : errno;
+}
+
+void *hb_block_new(size_t size, bool large_pages)
+{
+    void *block = aligned_alloc(size, size);
+
+#ifdef MADV_HUGEPAGE
+    if (block && large_pages)
+        (void)madvise(block, size, MADV_HUGEPAGE);
+#else
+    (void)large_pages;
+#endif
+    return block;
+}
+
+void hb_block_free(void *block)
+{
+    free(block);
+}
+
+void hb_errno_text(int why, char *out, size_t size)
+{
+    if (strerror_r(why, out, size) != 0)
+        snprintf(out, size, "error %d", why);
+}
