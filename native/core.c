@@ -467,6 +467,40 @@ int hb_core_resumed(hb_core *core, hb_token from, hb_token to)
     return code;
 }
 
+/* What an administrator asks for is an action at once: who asks waits for no tick. */
+static int ask(hb_core *core, uint32_t slot, hb_verb verb, hb_action *action)
+{
+    hb_step step = hb_slot_apply(core, slot, verb == HB_PING ? HB_EV_ASK_PING : HB_EV_ASK_DISCONNECT);
+
+    if (step.verb == HB_NOTHING)
+        return 0;
+    *action = (hb_action){.token = hb_token_of(core, slot), .verb = (uint32_t)step.verb, .why = (uint32_t)step.why};
+    return 1;
+}
+
+int hb_core_ask(hb_core *core, hb_token token, hb_verb verb, hb_action *action)
+{
+    int code = HB_ESTALE;
+    uint32_t slot;
+
+    if (verb != HB_PING && verb != HB_DISCONNECT)
+        return HB_EINVAL;
+    pthread_mutex_lock(&core->lock);
+    if (core->stopped)
+        code = 0;
+    else if (hb_slot_find(core, token, &slot)) {
+        if (hb_recording(core)) {
+            hb_record_event(core, slot, "ask");
+            hb_record_word(core, hb_verb_name(verb));
+        }
+        code = ask(core, slot, verb, action);
+        if (hb_recording(core))
+            hb_record_answer(core, code);
+    }
+    pthread_mutex_unlock(&core->lock);
+    return code;
+}
+
 void hb_core_stop(hb_core *core)
 {
     pthread_mutex_lock(&core->lock);

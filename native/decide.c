@@ -251,6 +251,7 @@ static int begin_ping(hb_core *core, uint32_t slot, int64_t now_us, hb_order *or
     moment.late = hb_clock_late(&core->clock, now_us);
     hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_PING, moment);
     order->verb = step.verb;
+    order->why = step.why;
     if (step.verb == HB_PING) {
         order->length = HB_PINGID_LENGTH;
         memcpy(order->text, id, HB_PINGID_LENGTH);
@@ -270,6 +271,7 @@ static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_ord
     hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_DISCONNECT, moment);
 
     order->verb = step.verb;
+    order->why = step.why;
     if (step.why != HB_WHY_NONE)
         remember(core, slot, step.verb, step.why);
     core->counts.spared += step.why == HB_WHY_SPOKE;
@@ -283,6 +285,7 @@ static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
     hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_ABORT);
 
     order->verb = step.verb;
+    order->why = step.why;
     if (step.verb == HB_ABORT) {
         core->counts.aborts++;
         remember(core, slot, step.verb, step.why);
@@ -300,6 +303,7 @@ static int begin_unavailable(hb_core *core, uint32_t slot, hb_order *order)
     uint32_t twin = twin_of(core, slot);
     if (twin == HB_NO_SLOT) {
         order->verb = HB_UNAVAILABLE;
+        order->why = step.why;
         order->length = jid->length;
         memcpy(order->text, jid->text, jid->length);
         core->counts.told++;
@@ -337,6 +341,7 @@ int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, i
     uint32_t slot;
 
     order->verb = HB_NOTHING;
+    order->why = HB_WHY_NONE;
     order->length = 0;
     pthread_mutex_lock(&core->lock);
     if (core->stopped)

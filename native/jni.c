@@ -248,14 +248,94 @@ static jlong advance0(JNIEnv *env, jclass class, jlong handle, jlong now_us, jlo
 static jbyteArray begin0(JNIEnv *env, jclass class, jlong handle, jlong token, jint verb, jint facts, jlong now_us)
 {
     hb_order order;
-    char answer[1 + sizeof order.text];
+    char answer[2 + sizeof order.text];
 
     (void)class;
     if (hb_core_begin(core_of(handle), (hb_token)token, (hb_verb)verb, (unsigned)facts, now_us, &order) < 0)
         return NULL;
     answer[0] = (char)order.verb;
-    memcpy(answer + 1, order.text, order.length);
-    return bytes_of(env, answer, 1 + order.length);
+    answer[1] = (char)order.why;
+    memcpy(answer + 2, order.text, order.length);
+    return bytes_of(env, answer, 2 + order.length);
+}
+
+/* The verb << 32 | the reason of what is to be done; 0: nothing; negative: a code. */
+static jlong ask0(JNIEnv *env, jclass class, jlong handle, jlong token, jint verb)
+{
+    hb_action action = {0};
+    int code = hb_core_ask(core_of(handle), (hb_token)token, (hb_verb)verb, &action);
+
+    (void)env;
+    (void)class;
+    return code == 1 ? (jlong)action.verb << 32 | (jlong)action.why : code;
+}
+
+static char *put_bytes(char *at, const void *bytes, size_t length)
+{
+    if (bytes)
+        memcpy(at, bytes, length);
+    return at + length;
+}
+
+/* A row, and behind it its JID. NativeCore.Listing reads it. */
+static char *put_row(char *at, const hb_row *row)
+{
+    const int64_t numbers[] = {(int64_t)row->token, row->rtt_us, row->ends_s, row->silent_s};
+    const uint8_t small[] = {row->state, row->transport, row->pings, row->why, row->available, row->jid != NULL};
+    const uint16_t length = row->jid_length;
+
+    at = put_bytes(at, numbers, sizeof numbers);
+    at = put_bytes(at, small, sizeof small);
+    at = put_bytes(at, &length, sizeof length);
+    return put_bytes(at, row->jid, length);
+}
+
+#define ROW_BYTES (4 * sizeof(int64_t) + 6 + sizeof(uint16_t))
+
+static jbyteArray listing_bytes(JNIEnv *env, const hb_listing *listing)
+{
+    size_t size = (2 + HB_STATES) * sizeof(int64_t) + listing->count * ROW_BYTES;
+
+    for (size_t i = 0; i < listing->count; i++)
+        size += listing->rows[i].jid_length;
+    char *bytes = malloc(size);
+    if (!bytes)
+        return NULL;
+    const int64_t totals[] = {(int64_t)listing->total, (int64_t)listing->count};
+    char *at = put_bytes(bytes, totals, sizeof totals);
+    for (size_t s = 0; s < HB_STATES; s++) {
+        const int64_t count = (int64_t)listing->counts[s];
+        at = put_bytes(at, &count, sizeof count);
+    }
+    for (size_t i = 0; i < listing->count; i++)
+        at = put_row(at, &listing->rows[i]);
+    jbyteArray array = bytes_of(env, bytes, size);
+    free(bytes);
+    return array;
+}
+
+/* In the byte order of the machine; NULL: an argument is out of its range, or there is no memory. */
+static jbyteArray list0(JNIEnv *env, jclass class, jlong handle, jbyteArray wanted, jint states, jint transports,
+                        jint sort, jboolean descending, jlong offset, jint limit)
+{
+    char text[HB_LIST_TEXT];
+    jsize length = copy_text(env, wanted, text, sizeof text);
+    hb_listing *listing = NULL;
+    hb_list_query query = {.text = text,
+                           .length = length < 0 ? 0 : (size_t)length,
+                           .states = (unsigned)states,
+                           .transports = (unsigned)transports,
+                           .sort = (hb_sort)sort,
+                           .descending = descending == JNI_TRUE,
+                           .offset = offset < 0 ? 0 : (size_t)offset,
+                           .limit = limit < 0 ? 0 : (size_t)limit};
+
+    (void)class;
+    if ((wanted && length < 0) || hb_core_list(core_of(handle), &query, &listing) < 0)
+        return NULL;
+    jbyteArray bytes = listing_bytes(env, listing);
+    hb_listing_free(listing);
+    return bytes;
 }
 
 static void stop0(JNIEnv *env, jclass class, jlong handle)
@@ -488,6 +568,8 @@ static JNINativeMethod METHODS[] = {
     METHOD(closed0, "(JJ)I"),
     METHOD(advance0, "(JJJLjava/nio/ByteBuffer;)J"),
     METHOD(begin0, "(JJIIJ)[B"),
+    METHOD(ask0, "(JJI)J"),
+    METHOD(list0, "(J[BIIIZJI)[B"),
     METHOD(stop0, "(J)V"),
     METHOD(status0, "(JZ)[B"),
     METHOD(lastActivity0, "(J[B)[B"),

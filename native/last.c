@@ -226,7 +226,7 @@ static int take(hb_core *core, const hb_last *last)
         if (user->sessions == HB_NO_SLOT) {
             user->seen_ms = last->seen_ms < wall_ms ? last->seen_ms : wall_ms;
             user->offline_ms = last->offline_ms < wall_ms ? last->offline_ms : wall_ms;
-            hb_user_set_why(user, last->why <= HB_WHY_RESUMED ? last->why : HB_WHY_NONE);
+            hb_user_set_why(user, last->why < HB_WHY_COUNT ? last->why : HB_WHY_NONE);
         }
         hb_user_unlock(&core->users, user);
         if (user->sessions == HB_NO_SLOT)

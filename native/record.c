@@ -130,6 +130,11 @@ void hb_record_timed(hb_core *core, int64_t now_us, uint32_t slot, const char *e
     hb_record(core, TIME " %s " NAME, SECONDS(now_us), event, slot, generation_of(core, slot));
 }
 
+void hb_record_word(hb_core *core, const char *word)
+{
+    line(core->recorder, " %s", word);
+}
+
 void hb_record_answer(hb_core *core, int code)
 {
     line(core->recorder, " => %d\n", code);

@@ -45,6 +45,7 @@ void hb_record_see_block(hb_core *core, uint32_t first);
 __attribute__((format(printf, 2, 3))) void hb_record(hb_core *core, const char *format, ...);
 void hb_record_event(hb_core *core, uint32_t slot, const char *event);
 void hb_record_timed(hb_core *core, int64_t now_us, uint32_t slot, const char *event); /* HB_NO_SLOT: of nobody */
+void hb_record_word(hb_core *core, const char *word);
 void hb_record_answer(hb_core *core, int code);
 
 void hb_record_open(hb_core *core, uint32_t slot, int64_t opened_us, int64_t read_us);

@@ -34,13 +34,19 @@ static bool waits_in_vain(hb_session session, hb_moment moment, const hb_policy 
     return moment.read >= session.since || may_be_silent(moment, policy) || !policy->ping;
 }
 
+/* Is it disconnected whatever it says? */
+static bool is_merciless(hb_session session)
+{
+    return session.why == HB_WHY_NOT_LOGGED_IN || session.why == HB_WHY_ADMIN;
+}
+
 /*
  * Has it spoken since its disconnect was decided? What is read while a tick is being made still carries the tick
  * before; an older read can not be meant, as the session had been silent for longer.
  */
 static bool spoke_since(hb_session session, hb_moment moment)
 {
-    return session.why != HB_WHY_NOT_LOGGED_IN && moment.read + 1 >= session.since;
+    return !is_merciless(session) && moment.read + 1 >= session.since;
 }
 
 /*
@@ -177,8 +183,13 @@ static void begin_ping(hb_step *step, hb_moment moment)
 {
     hb_session *next = &step->next;
 
-    if (next->phase != HB_PINGING)
+    if (next->phase != HB_PINGING) {
+        if (next->flags & HB_S_ASKED && (next->phase == HB_ALIVE || next->phase == HB_PINGED)) {
+            next->flags = (uint8_t)(next->flags & ~(unsigned)HB_S_ASKED);
+            decide(step, HB_PING, HB_WHY_ADMIN); /* nothing is due for it: it stays what it is */
+        }
         return;
+    }
     if (moment.read >= next->since) {
         spare(step, moment);
         return;
@@ -198,7 +209,7 @@ static void begin_disconnect(hb_step *step, hb_moment moment, const hb_policy *p
 
     if (next->phase != HB_CLOSING || next->flags & HB_S_BEGUN)
         return;
-    if (why != HB_WHY_NOT_LOGGED_IN) {
+    if (!is_merciless(*next)) {
         if (spoke_since(*next, moment) || may_be_silent(moment, policy)) {
             spare(step, moment);
             return;
@@ -209,6 +220,27 @@ static void begin_disconnect(hb_step *step, hb_moment moment, const hb_policy *p
     next->since = moment.now;
     next->flags |= HB_S_BEGUN;
     decide(step, verb, why);
+}
+
+static void ask_ping(hb_step *step)
+{
+    hb_session *next = &step->next;
+
+    if (next->phase != HB_ALIVE && next->phase != HB_PINGING && next->phase != HB_PINGED)
+        return;
+    next->flags |= HB_S_ASKED;
+    step->verb = HB_PING;
+    step->why = HB_WHY_ADMIN;
+}
+
+static void ask_disconnect(hb_step *step, hb_moment moment)
+{
+    const hb_session *next = &step->next;
+
+    if (next->phase == HB_FREE || next->phase == HB_DETACHED || next->phase == HB_CLOSED)
+        return;
+    if (!(next->phase == HB_CLOSING && next->flags & HB_S_BEGUN))
+        decide_disconnect(step, moment, HB_WHY_ADMIN);
 }
 
 static void step_unavailable(hb_step *step, bool logout)
@@ -288,6 +320,12 @@ hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, co
     case HB_EV_DUE:
         step_due(&step, moment, policy);
         break;
+    case HB_EV_ASK_PING:
+        ask_ping(&step);
+        break;
+    case HB_EV_ASK_DISCONNECT:
+        ask_disconnect(&step, moment);
+        break;
     case HB_EV_BEGIN_PING:
         begin_ping(&step, moment);
         break;
@@ -310,6 +348,43 @@ hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, co
     }
     step.due = hb_session_due(*next, moment, policy);
     return step;
+}
+
+uint32_t hb_session_ends(hb_session session, hb_moment moment, const hb_policy *policy)
+{
+    session = hb_session_seen(session, moment);
+    uint32_t pings = session.pings < policy->retries + 1 ? policy->retries + 1 - session.pings : 0; /* to come */
+    uint32_t late = session.flags & HB_S_LATE ? 1 : 0;
+    bool ours = !may_be_silent(moment, policy);
+
+    switch ((hb_phase)session.phase) {
+    case HB_CONNECTED:
+        return hb_session_due(session, moment, policy);
+    case HB_ALIVE:
+        if (!ours)
+            return moment.own ? hb_timers_later(moment.read, moment.own) : HB_NEVER; /* by the server itself */
+        return hb_timers_later(moment.read, patience(policy) - (policy->ping ? moment.jitter : 0) + 1);
+    case HB_PINGING:
+        return ours ? hb_timers_later(session.since, pings * policy->ack_timeout + 1) : HB_NEVER;
+    case HB_PINGED:
+        return ours ? hb_timers_later(session.since, (pings + 1) * policy->ack_timeout + late + 1) : HB_NEVER;
+    case HB_CLOSING:
+        return moment.now;
+    case HB_FREE:
+    case HB_DETACHED:
+    case HB_CLOSED:
+        break;
+    }
+    return HB_NEVER;
+}
+
+hb_session hb_session_seen(hb_session session, hb_moment moment)
+{
+    if (session.phase == HB_PINGED && moment.read >= session.since) {
+        session.phase = HB_ALIVE;
+        session.pings = 0;
+    }
+    return session;
 }
 
 hb_session hb_session_opened(uint32_t opened)

@@ -42,6 +42,7 @@ enum {
     HB_S_LOGOUT = 4,    /* the client itself sent unavailable last */
     HB_S_CUT = 8,       /* detached by us: `why` says why */
     HB_S_LATE = 16,     /* the ping was sent when the next tick was overdue: it counts from that one */
+    HB_S_ASKED = 32,    /* an administrator's ping waits to be sent */
 };
 
 typedef struct hb_session {
@@ -61,6 +62,8 @@ typedef enum hb_event {
     HB_EV_DETACHED,
     HB_EV_CLOSED,
     HB_EV_DUE,              /* the tick has come that hb_session_due named, or the policy changed */
+    HB_EV_ASK_PING,         /* an administrator wants it pinged */
+    HB_EV_ASK_DISCONNECT,   /* and that */
     HB_EV_BEGIN_PING,       /* the ping is about to be sent */
     HB_EV_BEGIN_DISCONNECT, /* the connection is about to be closed */
     HB_EV_BEGIN_ABORT,
@@ -94,6 +97,12 @@ hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, co
 
 /* The tick at which this session must be looked at. */
 uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *policy);
+
+/* The tick at which it is disconnected if nothing is read from it any more, HB_NEVER if it is not. */
+uint32_t hb_session_ends(hb_session session, hb_moment moment, const hb_policy *policy);
+
+/* The session as it is: reads come without a word, so one that was pinged and read from since has answered. */
+hb_session hb_session_seen(hb_session session, hb_moment moment);
 
 const char *hb_transport_name(hb_transport transport);
 const char *hb_phase_name(hb_phase phase);

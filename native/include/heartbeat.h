@@ -102,13 +102,18 @@ typedef enum hb_verb {
     X(HB_WHY_SPOKE, 8, "spoke", "it spoke before the deed was done: spared")                                           \
     X(HB_WHY_LOGOUT, 9, "logout", "it sent unavailable presence before its connection closed")                         \
     X(HB_WHY_CLOSED, 10, "closed", "its connection closed")                                                            \
-    X(HB_WHY_RESUMED, 11, "resumed", "the session goes on over another connection")
+    X(HB_WHY_RESUMED, 11, "resumed", "the session goes on over another connection")                                    \
+    X(HB_WHY_ADMIN, 12, "admin", "an administrator asked for it")
 
 typedef enum hb_reason {
 #define X(name, value, text, meaning) name = (value),
     HB_REASONS(X)
 #undef X
 } hb_reason;
+
+/* Reasons are the numbers below it. */
+#define HB_WHY_ONE(name, value, text, meaning) +1 /* NOLINT(bugprone-macro-parentheses): a term of the sum */
+#define HB_WHY_COUNT (0 HB_REASONS(HB_WHY_ONE))
 
 /* What a connection is made of. */
 #define HB_TRANSPORTS(X)                                                                                               \
@@ -132,6 +137,7 @@ typedef struct hb_action {
 /* The last word before a deed. text is not NUL-terminated. */
 typedef struct hb_order {
     hb_verb verb;
+    hb_reason why; /* HB_WHY_NONE where nothing was decided */
     size_t length;
     char text[HB_JID_MAX];
 } hb_order;
@@ -230,6 +236,14 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
 /* The deed for (token, verb) is about to be done. facts: HB_FACT_* or-ed. Do what *order says, and nothing else. */
 int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, int64_t now_us, hb_order *order);
 
+/*
+ * An administrator wants a session pinged (HB_PING) or disconnected (HB_DISCONNECT). 1: *action is to be carried out as
+ * one of hb_core_advance. 0: it is not to be: the session has no connection, its end is under way, or it has not logged
+ * in and so can not be pinged. HB_EINVAL: another verb. Such a ping measures the round trip and nothing else: left
+ * unanswered it counts against nobody. Such a disconnect ends the session for good (HB_CLOSE) though it may speak.
+ */
+int hb_core_ask(hb_core *core, hb_token token, hb_verb verb, hb_action *action);
+
 /* From now on nobody is pinged, closed or told. Events are still taken, for last activity. */
 void hb_core_stop(hb_core *core);
 
@@ -302,6 +316,69 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
 
 /* hb_core_last_activity as JSON (docs/status.md), freed with hb_string_free. 1: found, 0: unknown. */
 int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length);
+
+/* What sessions can be sorted by. Equal ones are in the order of their JIDs. */
+#define HB_SORTS(X)                                                                                                    \
+    X(HB_SORT_JID, 0, "jid")       /* byte by byte; those that did not log in have none and come first */              \
+    X(HB_SORT_STATE, 1, "state")   /* in the order of docs/status.md */                                                \
+    X(HB_SORT_SILENT, 2, "silent") /* how long nothing was read */                                                     \
+    X(HB_SORT_RTT, 3, "rtt")       /* last round trip; without one they come last, either way */                       \
+    X(HB_SORT_PINGS, 4, "pings")   /* unanswered */                                                                    \
+    X(HB_SORT_ENDS, 5, "ends")     /* how soon it is disconnected; those that are not come last, either way */         \
+    X(HB_SORT_TRANSPORT, 6, "transport")
+
+typedef enum hb_sort {
+#define X(name, value, text) name = (value),
+    HB_SORTS(X)
+#undef X
+} hb_sort;
+
+#define HB_STATES 8        /* numbers of states, of which 0 is that of no session (docs/status.md) */
+#define HB_LIST_MAX 1000u  /* rows at one time */
+#define HB_LIST_TEXT 1023u /* bytes of a text to look for */
+
+/* Which sessions, and which of them. All zero but for limit: the first by JID. */
+typedef struct hb_list_query {
+    const char *text;    /* in the JID, whatever the case of its ASCII letters; not NUL-terminated */
+    size_t length;       /* of text; 0: any */
+    unsigned states;     /* 1 << state, or-ed; 0: any */
+    unsigned transports; /* 1 << hb_transport, or-ed; 0: any */
+    hb_sort sort;
+    bool descending;
+    size_t offset; /* rows that are left out before the first */
+    size_t limit;  /* 1 to HB_LIST_MAX */
+} hb_list_query;
+
+typedef struct hb_row {
+    hb_token token;
+    int64_t rtt_us;    /* of the last ping that was answered; -1: none was */
+    int64_t ends_s;    /* seconds until it is disconnected if nothing is read from it; -1: it is not */
+    uint32_t silent_s; /* since anything was read */
+    uint8_t state;
+    uint8_t transport; /* hb_transport */
+    uint8_t pings;     /* sent since anything was read */
+    uint8_t why;       /* hb_reason of the last decision */
+    bool available;    /* contacts were told that it is */
+    uint16_t jid_length;
+    const char *jid; /* NULL: it did not log in */
+} hb_row;
+
+typedef struct hb_listing {
+    size_t total;             /* sessions that the query is about, beyond the limit too */
+    size_t counts[HB_STATES]; /* by state: of those that the query is about but for `states` */
+    size_t count;
+    hb_row rows[];
+} hb_listing;
+
+/*
+ * Lists open sessions. Cost: one pass over all for the first 16,384 that a query leaves out, another one for each
+ * 16,384 more, a page of HB_PAGE_CELLS at a time under the lock. Memory: that of the rows, and 136 bytes for each row
+ * up to the last one that is asked for, of 16,384 at most. A session that ends meanwhile may be missing, one that
+ * begins may be; nobody is listed twice. JIDs that are the same in their first 112 bytes are in no order. HB_EINVAL: a
+ * limit, a text or a sort out of range. *out is freed with hb_listing_free.
+ */
+int hb_core_list(hb_core *core, const hb_list_query *query, hb_listing **out);
+void hb_listing_free(hb_listing *listing); /* NULL is allowed */
 
 /*
  * Why something was done, or was not: the open sessions with this full JID, and the last decisions about it, of

@@ -48,7 +48,7 @@ static int take(void *to, const hb_last *last)
         size_t why = (size_t)last->why;
         (void)json_object_set_new(line, "seen_ms", json_integer(last->seen_ms));
         (void)json_object_set_new(line, "offline_ms", json_integer(last->offline_ms));
-        (void)json_object_set_new(line, "why", json_string(why <= HB_WHY_RESUMED ? reasons[why] : "unknown"));
+        (void)json_object_set_new(line, "why", json_string(why < HB_WHY_COUNT ? reasons[why] : "unknown"));
         if (last->status)
             (void)json_object_set_new(line, "status", json_stringn(last->status, last->status_length));
     }

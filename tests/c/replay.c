@@ -250,9 +250,9 @@ static void do_session(play *p)
     size_t i = hb_index_of(slot);
     hb_session session = {.phase = (uint8_t)number(p, 3, HB_CLOSED),
                           .since = number32(p, 4, UINT32_MAX),
-                          .flags = (uint8_t)number(p, 5, 31),
+                          .flags = (uint8_t)number(p, 5, 63),
                           .pings = (uint8_t)number(p, 6, UINT8_MAX),
-                          .why = (uint8_t)number(p, 7, HB_WHY_RESUMED)};
+                          .why = (uint8_t)number(p, 7, HB_WHY_COUNT - 1)};
     uint32_t due = number32(p, 8, UINT32_MAX);
     bool follows = number(p, 9, 1);
     uint32_t read = number32(p, 10, UINT32_MAX);
@@ -416,6 +416,13 @@ static void do_begin(play *p)
     }
 }
 
+static void do_ask(play *p)
+{
+    hb_action action;
+    hb_token t = token(p, 1);
+    compare_code(p, hb_core_ask(p->core, t, is(p, 2, "ping") ? HB_PING : HB_DISCONNECT, &action));
+}
+
 static void do_stop(play *p)
 {
     hb_core_stop(p->core);
@@ -503,6 +510,7 @@ static const struct command {
     {"closed", false, false, true, do_closed},
     {"resumed", false, false, true, do_resumed},
     {"begin", true, false, true, do_begin},
+    {"ask", false, false, true, do_ask},
     {"stop", false, false, true, do_stop},
     {"tick", true, false, true, do_tick},
     {"scan", false, false, true, do_scan},

@@ -243,6 +243,16 @@ static int act_describe(stage *s)
     return made_json(s, code, json, length);
 }
 
+static int act_list(stage *s)
+{
+    const hb_list_query query = {.limit = 10};
+    hb_listing *listing = NULL;
+    int code = hb_core_list(s->rig.core, &query, &listing);
+    assert_true(code == HB_OK ? listing->count == listing->total && listing->count > 0 : listing == NULL);
+    hb_listing_free(listing);
+    return code;
+}
+
 /* The copies of the cells are made by the next tick: without memory for them it goes on, and nothing is recorded. */
 static int act_record(stage *s)
 {
@@ -276,6 +286,7 @@ static const struct act {
     {"last activity", act_last_activity, HB_ENOMEM},
     {"why", act_why, HB_ENOMEM},
     {"describe a policy", act_describe, HB_EPOLICY},
+    {"list", act_list, HB_ENOMEM},
     {"record", act_record, HB_ECRYPTO},
 };
 
@@ -461,6 +472,8 @@ static void test_no_allocations(void **state)
     assert_int_equal(hb_core_closed(core, s.carol), HB_OK);
     assert_int_equal(hb_core_begin(core, s.carol, HB_UNAVAILABLE, 0, s.rig.now_us, &order), HB_OK);
     assert_int_equal(order.verb, HB_UNAVAILABLE);
+    hb_action action;
+    assert_int_equal(hb_core_ask(core, dave, HB_DISCONNECT, &action), 1);
     hb_core_stop(core);
     assert_int_equal(allocations, 0);
     stage_close(&s);

@@ -558,7 +558,7 @@ static void test_every_phase_and_event(void **state)
     static const uint32_t ticks[] = {0, 1, 1000, UINT32_MAX - 2};
     for (int phase = HB_CONNECTED; phase <= HB_CLOSED; phase++) {
         for (int event = HB_EV_BOUND; event <= HB_EV_BEGIN_UNAVAILABLE; event++) {
-            for (unsigned flags = 0; flags < 8; flags++) {
+            for (unsigned flags = 0; flags < 64; flags++) {
                 for (size_t t = 0; t < sizeof ticks / sizeof ticks[0]; t++) {
                     hb_session session = {.phase = (uint8_t)phase, .flags = (uint8_t)flags, .since = ticks[t]};
                     hb_moment moment = {.now = ticks[t], .read = ticks[t] / 2};
@@ -567,8 +567,12 @@ static void test_every_phase_and_event(void **state)
                     assert_true(step.due == HB_NEVER || step.due >= ticks[t] / 2);
                     bool order = step.verb == HB_CLOSE || step.verb == HB_CUT;
                     assert_true(!order || event == HB_EV_BEGIN_DISCONNECT);
-                    assert_true(step.verb != HB_PING || event == HB_EV_DUE || event == HB_EV_BEGIN_PING);
-                    assert_true(step.verb != HB_DISCONNECT || event == HB_EV_DUE);
+                    bool asked = event == HB_EV_ASK_PING || event == HB_EV_ASK_DISCONNECT;
+                    assert_true(step.verb != HB_PING || event == HB_EV_DUE || event == HB_EV_BEGIN_PING || asked);
+                    assert_true(step.verb != HB_DISCONNECT || event == HB_EV_DUE || event == HB_EV_ASK_DISCONNECT);
+                    assert_true(!asked || step.verb == HB_NOTHING || step.why == HB_WHY_ADMIN);
+                    assert_true(!asked || step.verb != HB_PING || phase == HB_ALIVE || step.next.phase == phase);
+                    assert_true(event != HB_EV_ASK_PING || (step.next.phase == phase && step.next.since == ticks[t]));
                     assert_true(step.verb != HB_ABORT || (phase == HB_CLOSING && (flags & HB_S_BEGUN)));
                     assert_true(step.verb != HB_UNAVAILABLE || phase == HB_CLOSED);
                     assert_true(step.verb == HB_NOTHING || step.why != HB_WHY_NONE || event == HB_EV_BEGIN_PING ||
@@ -592,7 +596,7 @@ static void test_names(void **state)
     for (int i = HB_NOTHING; i <= HB_UNAVAILABLE; i++) {
         assert_string_equal(hb_verb_name((hb_verb)i), verb_name((unsigned)i));
     }
-    for (int i = HB_WHY_NONE; i <= HB_WHY_RESUMED; i++) {
+    for (int i = HB_WHY_NONE; i < HB_WHY_COUNT; i++) {
         assert_string_equal(hb_reason_name((hb_reason)i), reason_name((unsigned)i));
         assert_string_not_equal(hb_reason_text((hb_reason)i), "?");
     }

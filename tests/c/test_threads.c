@@ -196,6 +196,26 @@ static void *carrying_out(void *argument)
     return NULL;
 }
 
+/* An administrator looks at a page of sessions, and has something done to one of them. */
+static void ask_somebody(int i)
+{
+    hb_listing *listing = NULL;
+    hb_list_query query = {.sort = (hb_sort)(i % 7), .descending = i % 2, .offset = (size_t)i % 5, .limit = 20};
+    check(hb_core_list(core, &query, &listing) == HB_OK && listing->count <= 20);
+    if (listing->count) {
+        hb_action action;
+        hb_token token = listing->rows[(size_t)i % listing->count].token;
+        int code = hb_core_ask(core, token, i % 16 == 0 ? HB_DISCONNECT : HB_PING, &action);
+        check(code == 0 || code == 1 || code == HB_ESTALE);
+        pthread_mutex_lock(&queue_lock);
+        if (code == 1 && queued < QUEUE) {
+            queue[queued++] = action;
+        }
+        pthread_mutex_unlock(&queue_lock);
+    }
+    hb_listing_free(listing);
+}
+
 static void *asking(void *argument)
 {
     static hb_activity activity;
@@ -221,6 +241,9 @@ static void *asking(void *argument)
             check(hb_core_status(core, i % 64 == 0, &json, &length) == HB_OK);
             check(json && strlen(json) == length);
             hb_string_free(json);
+        }
+        if (i % 8 == 0) {
+            ask_somebody(i / 8);
         }
         if (i % 100 == 0) {
             static const char policy[] = "{\"idle\": \"5s\", \"ack_timeout\": \"3s\", \"retries\": 1}";

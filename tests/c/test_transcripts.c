@@ -401,6 +401,21 @@ static void do_begin(play *p, char **words, int count, char *result)
     }
 }
 
+static void do_ask(play *p, char **words, int count, char *result)
+{
+    (void)count;
+    session *s = session_of(p, words[1]);
+    hb_verb verb = strcmp(words[2], "ping") == 0         ? HB_PING
+                   : strcmp(words[2], "disconnect") == 0 ? HB_DISCONNECT
+                                                         : HB_CUT;
+    hb_action action = {.verb = HB_NOTHING};
+    if (s) {
+        int code = hb_core_ask(p->rig.core, s->token, verb, &action);
+        bool right = code != 1 || (action.token == s->token && action.verb == verb && action.why == HB_WHY_ADMIN);
+        strcpy(result, right ? code_text(code) : "another action");
+    }
+}
+
 static void do_seen(play *p, char **words, int count, char *result)
 {
     (void)count;
@@ -478,6 +493,7 @@ static const struct command {
     {"resumed", 3, do_resumed},
     {"closed", 2, do_closed},
     {"begin", 3, do_begin},
+    {"ask", 3, do_ask},
     {"seen", 2, do_seen},
     {"wall", 2, do_wall},
     {"stall", 2, do_stall},

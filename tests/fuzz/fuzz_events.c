@@ -115,7 +115,7 @@ static void advance(world *w, int64_t seconds, uint8_t capacity)
         must(known);
         must(out[k].verb == HB_PING || out[k].verb == HB_DISCONNECT || out[k].verb == HB_ABORT ||
              out[k].verb == HB_UNAVAILABLE);
-        must(out[k].why != HB_WHY_NONE && out[k].why <= HB_WHY_RESUMED);
+        must(out[k].why != HB_WHY_NONE && out[k].why < HB_WHY_COUNT);
     }
 }
 
@@ -174,6 +174,31 @@ static void tell(world *w, bool detail, const char *user, size_t length)
     }
 }
 
+static void list(world *w, input *in)
+{
+    size_t length = 0;
+    hb_list_query query = {.sort = (hb_sort)(byte_of(in) % 8), .descending = byte_of(in) & 1};
+    query.states = byte_of(in);
+    query.transports = byte_of(in);
+    query.offset = byte_of(in) % (SESSIONS + 2);
+    query.limit = byte_of(in) % (SESSIONS + 2);
+    char *text = text_of(in, &length);
+    query.text = text;
+    query.length = length;
+    hb_listing *listing = NULL;
+    int code = hb_core_list(w->core, &query, &listing);
+    must(code == HB_OK || code == HB_EINVAL);
+    if (code == HB_OK) {
+        must(listing->count <= query.limit && listing->total <= SESSIONS);
+        must(listing->count == 0 || query.offset + listing->count <= listing->total);
+        for (size_t i = 0; i < listing->count; i++) {
+            must(!query.states || query.states & 1U << listing->rows[i].state);
+        }
+    }
+    hb_listing_free(listing);
+    free(text);
+}
+
 static void with_text(world *w, uint8_t call, size_t i, input *in)
 {
     size_t length = 0;
@@ -205,7 +230,7 @@ static void with_text(world *w, uint8_t call, size_t i, input *in)
 
 static void one_call(world *w, input *in)
 {
-    uint8_t call = byte_of(in) % 20;
+    uint8_t call = byte_of(in) % 22;
     size_t i = byte_of(in) % SESSIONS;
     hb_token t = w->tokens[i];
     static hb_order order;
@@ -262,6 +287,17 @@ static void one_call(world *w, input *in)
         }
         break;
     }
+    case 20: {
+        hb_verb verb = (hb_verb)(byte_of(in) % 8);
+        hb_action action = {.verb = HB_NOTHING};
+        int code = hb_core_ask(w->core, t, verb, &action);
+        must(code == HB_EINVAL || verb == HB_PING || verb == HB_DISCONNECT);
+        must(code != 1 || (!w->over[i] && !w->stopped && action.token == t && action.verb == (uint32_t)verb));
+        break;
+    }
+    case 21:
+        list(w, in);
+        break;
     default:
         advance(w, 1, byte_of(in));
         break;

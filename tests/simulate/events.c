@@ -64,7 +64,7 @@ static void do_policy(world *w, const event *e)
     w->configured_at = w->rig.tick;
     for (uint32_t i = 0; i < w->live_count; i++) {
         session *s = &w->sessions[w->live[i]];
-        s->excused = s->pending == HB_DISCONNECT || s->pending == HB_PING;
+        s->excused = (s->pending == HB_DISCONNECT && s->why != HB_WHY_ADMIN) || s->pending == HB_PING;
         s->waits = 0;
     }
     w->done = true;
@@ -132,7 +132,7 @@ static void do_bound(world *w, session *s, const event *e)
     s->bound = true;
     s->user = as.user;
     s->resource = as.resource;
-    if (s->pending == HB_DISCONNECT) {
+    if (s->pending == HB_DISCONNECT && s->why != HB_WHY_ADMIN) {
         s->pending = HB_NOTHING;
     }
     if (s->user >= 0) {
@@ -344,6 +344,26 @@ static void do_begin(world *w, session *s, const event *e)
     }
 }
 
+/* An administrator asks for a deed, and it is to be done at once. */
+static void do_ask(world *w, session *s, const event *e)
+{
+    char number[16];
+    hb_verb verb = (hb_verb)e->other;
+    hb_action action = {.verb = HB_NOTHING};
+    bool off = s->pending == HB_DISCONNECT && s->spoke && s->why != HB_WHY_ADMIN;
+    if (verb == HB_PING && (s->dropped || s->excused || off)) {
+        return; /* whether its disconnect was called off is the core's to know */
+    }
+    int code = hb_core_ask(w->rig.core, s->token, verb, &action);
+    say(w, answer_of(code, number), "ask s%u %s", s->number, verb_name(verb));
+    answered(w, s, code, model_asked(w, s, verb));
+    if (s->place != GONE && code == 1) {
+        must(w, "stale-is-inert", action.token == s->token && action.verb == verb && action.why == HB_WHY_ADMIN);
+        assert_true(w->action_count < SIM_ACTIONS);
+        w->actions[w->action_count++] = action;
+    }
+}
+
 static void do_seen(world *w, const event *e)
 {
     char name[16];
@@ -411,6 +431,9 @@ static void do_session(world *w, session *s, const event *e)
         break;
     case SIM_CLOSED:
         do_closed(w, s);
+        break;
+    case SIM_ASK:
+        do_ask(w, s, e);
         break;
     default:
         do_begin(w, s, e);

@@ -337,8 +337,8 @@ static void disturb(fleet *f)
         kind kind;
     } deeds[] = {{6, SIM_BOUND},  {30, SIM_READ},    {10, SIM_PONG},   {8, SIM_AVAILABLE}, {5, SIM_UNAVAILABLE},
                  {4, SIM_CLOSED}, {3, SIM_DETACHED}, {5, SIM_RESUMED}, {6, SIM_IDLE},      {8, SIM_SEEN},
-                 {8, SIM_OPEN},   {3, SIM_BEGIN},    {1, SIM_POLICY}};
-    uint32_t roll = (uint32_t)below(f, 97);
+                 {8, SIM_OPEN},   {3, SIM_BEGIN},    {1, SIM_POLICY},  {4, SIM_ASK}};
+    uint32_t roll = (uint32_t)below(f, 101);
     size_t i = 0;
     while (roll >= deeds[i].weight) {
         roll -= deeds[i++].weight;
@@ -372,6 +372,9 @@ static void disturb(fleet *f)
         break;
     case SIM_POLICY:
         e = any_policy(f);
+        break;
+    case SIM_ASK:
+        e.other = chance(f, 80) ? HB_PING : HB_DISCONNECT;
         break;
     default:
         break;

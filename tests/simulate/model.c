@@ -86,7 +86,8 @@ void model_read(world *w, session *s, uint32_t stamp, int64_t us)
 /* Why its last activity will say that it ended. HB_WHY_SPOKE: what was called off, or not yet, may be told. */
 hb_reason model_end_of(const session *s)
 {
-    if (!s->begun && (s->dropped || (s->pending == HB_DISCONNECT && (s->spoke || s->excused)))) {
+    if (!s->begun && s->why != HB_WHY_ADMIN &&
+        (s->dropped || (s->pending == HB_DISCONNECT && (s->spoke || s->excused)))) {
         return HB_WHY_SPOKE;
     }
     if (s->begun || s->pending == HB_DISCONNECT) {
@@ -168,7 +169,8 @@ static void check_disconnect(world *w, const session *s, hb_reason why, bool rep
         must(w, "sleep-kills-none", repeated || now_us - s->opened_us >= seconds(p->login));
         return;
     }
-    must(w, "alive-stays", s->bound);
+    must(w, "alive-stays", why != HB_WHY_ADMIN || repeated);
+    must(w, "alive-stays", s->bound || why == HB_WHY_ADMIN);
     if (repeated) {
         return; /* as right as it was */
     }
@@ -215,7 +217,8 @@ void model_decided(world *w, const hb_action *action)
         world_break(w, "stale-is-inert", "an action for a session that is over", __LINE__);
     }
     bool same = s->pending == (hb_verb)action->verb;
-    bool repeated = same && !(s->bound && s->spoke) && now >= s->pending_since + REPEAT_TICKS;
+    bool deaf = s->why == HB_WHY_ADMIN || !s->bound;
+    bool repeated = same && (deaf || !s->spoke) && now >= s->pending_since + REPEAT_TICKS;
     must(w, "told-once", !same || repeated || s->spoke || s->excused || action->verb == HB_ABORT);
     check_action(w, s, action, repeated);
     if (action->verb == HB_ABORT) {
@@ -229,13 +232,32 @@ void model_decided(world *w, const hb_action *action)
     s->dropped = false;
 }
 
+/* What hb_core_ask is to answer, and what is different from then on. */
+int model_asked(world *w, session *s, hb_verb verb)
+{
+    if (s->place != OPEN || s->begun) {
+        return 0;
+    }
+    if (verb == HB_PING) {
+        bool can = s->bound && s->pending != HB_DISCONNECT;
+        s->measured |= can;
+        return can;
+    }
+    s->pending = HB_DISCONNECT;
+    s->pending_since = w->rig.tick;
+    s->why = HB_WHY_ADMIN;
+    s->spoke = s->excused = s->dropped = false;
+    s->waits = 0;
+    return 1;
+}
+
 /* Nobody began what was decided, and it is not wanted any more: the core may, but need not, have called it off. */
 static void call_off(world *w, session *s)
 {
     const policy *p = &w->policy;
     bool off = !ours(s, p) || (s->pending == HB_PING && !p->ping);
     bool late = s->spoke && w->rig.tick >= s->pending_since + REPEAT_TICKS;
-    if (s->pending == HB_NOTHING || !s->bound || !(off || late)) {
+    if (s->pending == HB_NOTHING || !s->bound || s->why == HB_WHY_ADMIN || !(off || late)) {
         return;
     }
     s->excused = true;
@@ -311,14 +333,17 @@ void model_after_tick(world *w)
 static void begun_disconnect(world *w, session *s, bool resumable, const hb_order *order)
 {
     bool stranger = s->why == HB_WHY_NOT_LOGGED_IN;
+    bool admin = s->why == HB_WHY_ADMIN;
     if (order->verb == HB_NOTHING) {
-        bool right = s->pending != HB_DISCONNECT || s->spoke || s->excused || (stranger && s->bound);
+        bool spared = !admin && (s->spoke || s->excused || (stranger && s->bound));
+        bool right = s->pending != HB_DISCONNECT || spared;
         must(w, "dead-goes", right);
     } else {
         must(w, "alive-stays", s->place == OPEN && s->pending == HB_DISCONNECT);
-        must(w, "alive-stays", stranger ? !s->bound : !s->spoke);
+        must(w, "alive-stays", stranger ? !s->bound : admin || !s->spoke);
         must(w, "alive-stays", s->why != HB_WHY_NO_ANSWER || s->read_us < s->ping_us);
-        bool cut = !stranger && (w->policy.on_dead == 2 || (w->policy.on_dead == 0 && resumable));
+        must(w, "alive-stays", order->why == s->why);
+        bool cut = !stranger && !admin && (w->policy.on_dead == 2 || (w->policy.on_dead == 0 && resumable));
         must(w, "alive-stays", order->verb == (cut ? HB_CUT : HB_CLOSE));
         s->begun = true;
         s->begun_at = w->rig.tick;
@@ -332,10 +357,25 @@ static void begun_disconnect(world *w, session *s, bool resumable, const hb_orde
     }
 }
 
+static void keep_id(session *s, const hb_order *order)
+{
+    s->sent++;
+    text_print(s->ids[s->sent % SIM_IDS], sizeof s->ids[0], "%.*s", (int)order->length, order->text);
+}
+
 static void begun_ping(world *w, session *s, const hb_order *order)
 {
+    if (order->why == HB_WHY_ADMIN) {
+        /* It measures, and nothing else comes of it. */
+        must(w, "alive-stays", order->verb == HB_PING && s->place == OPEN && s->bound && !s->begun && s->measured);
+        must(w, "alive-stays", s->pending == HB_NOTHING || s->excused || (s->pending == HB_PING && s->spoke));
+        s->measured = false;
+        keep_id(s, order);
+        return;
+    }
     if (order->verb == HB_NOTHING) {
         must(w, "dead-goes", s->pending != HB_PING || s->spoke || s->excused);
+        must(w, "dead-goes", !s->measured || s->place != OPEN || s->begun || s->pending != HB_NOTHING || s->excused);
     } else {
         must(w, "alive-stays", order->verb == HB_PING && s->place == OPEN && s->pending == HB_PING);
         must(w, "alive-stays", s->read < s->pending_since);
@@ -343,8 +383,7 @@ static void begun_ping(world *w, session *s, const hb_order *order)
         s->last_ping = w->rig.tick;
         s->ping_us = w->rig.now_us;
         s->ping_late = w->rig.now_us - model_begin_of(w, w->rig.tick) > 1000000;
-        s->sent++;
-        text_print(s->ids[s->sent % SIM_IDS], sizeof s->ids[0], "%.*s", (int)order->length, order->text);
+        keep_id(s, order);
     }
     if (s->pending == HB_PING) {
         s->pending = HB_NOTHING;

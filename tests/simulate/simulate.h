@@ -40,6 +40,7 @@ typedef enum kind {
     SIM_RESUMED,
     SIM_CLOSED,
     SIM_BEGIN,
+    SIM_ASK,
     SIM_SEEN,
     SIM_WALL,
     SIM_STALL,
@@ -61,11 +62,11 @@ typedef struct event {
     kind kind;
     bool flag; /* read: by a reader that has not heard of the last tick; unavailable: by the server; bound: anonymous;
                   begin: resumable; pong: forged */
-    uint32_t who;    /* number of a session, counted from 1 as they open; seen: the user */
-    uint32_t other;  /* resumed: the new session; pong: whose id; begin: the verb; bound: user; unavailable: status;
-                        open: own */
-    uint32_t value;  /* pong: which of its pings, from 1; bound: resource; open: hb_transport */
-    int64_t ms;      /* wall, stall; open: how long ago it was opened */
+    uint32_t who;   /* number of a session, counted from 1 as they open; seen: the user */
+    uint32_t other; /* resumed: the new session; pong: whose id; begin, ask: the verb; bound: user; unavailable: status;
+                       open: own */
+    uint32_t value; /* pong: which of its pings, from 1; bound: resource; open: hb_transport */
+    int64_t ms;     /* wall, stall; open: how long ago it was opened */
     int64_t read_ms; /* open: how long ago it was read from */
     policy policy;
 } event;
@@ -102,6 +103,7 @@ typedef struct session {
     bool spoke;        /* since that was decided */
     bool dropped;      /* a disconnect that nobody began, and that may have been called off */
     bool excused;      /* the policy changed since: both are right */
+    bool measured;     /* an administrator's ping waits to be sent */
     bool begun;        /* a disconnect */
     bool cut;          /* it was a cut */
     uint32_t begun_at; /* or the last abort */
@@ -183,6 +185,7 @@ hb_reason model_end_of(const session *s);
 void model_before_tick(world *w);
 void model_decided(world *w, const hb_action *action);
 void model_after_tick(world *w);
+int model_asked(world *w, session *s, hb_verb verb);
 void model_begun(world *w, session *s, hb_verb verb, bool resumable, const hb_order *order);
 int model_in_charge(world *w);
 

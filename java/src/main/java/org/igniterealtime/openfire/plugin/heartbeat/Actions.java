@@ -29,6 +29,10 @@ final class Actions implements AutoCloseable {
     private static final String TIMED_OUT =
             "<stream:error><connection-timeout xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
                     + "</stream:stream>";
+    /** RFC 6120 section 4.9.3.14: an administrator's word is the policy; clients do not come back at once. */
+    private static final String THROWN_OUT =
+            "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+                    + "</stream:stream>";
     private static final int MAX_THREADS = 8;
     private static final long END_MS = 5_000;
 
@@ -138,14 +142,15 @@ final class Actions implements AutoCloseable {
         int facts = cuttable && sessions.resumable(watched) ? NativeCore.FACT_RESUMABLE : 0;
         NativeCore.Order order = core.begin(token, action.verb, facts, clock.nowUs());
         String who = watched == null ? order.text : watched.name();
-        String why = Names.reason(action.why);
         if (Log.isDebugEnabled()) {
-            Log.debug(who + ": " + Names.verb(action.verb) + " (" + why + ") becomes " + Names.verb(order.verb));
+            Log.debug(who + ": " + Names.verb(action.verb) + " (" + Names.reason(action.why) + ") becomes "
+                    + Names.verb(order.verb) + " (" + Names.reason(order.why) + ")");
         }
         if (order.verb == NativeCore.UNAVAILABLE) {
             gone.accept(order.text);
         } else if (watched != null) {
-            carryOut(watched, order, who, why);
+            // The reason is the order's: another one may have taken the place of the action's meanwhile.
+            carryOut(watched, order, who, Names.reason(order.why));
         }
     }
 
@@ -162,7 +167,7 @@ final class Actions implements AutoCloseable {
                     // Without it Openfire keeps the session of a client that may resume.
                     session.getStreamManager().formalClose();
                 }
-                watched.transport.close(TIMED_OUT);
+                watched.transport.close(order.why == NativeCore.WHY_ADMIN ? THROWN_OUT : TIMED_OUT);
                 break;
             case NativeCore.CUT:
                 Log.info("Cutting the connection of {}, its session can be resumed: {}", who, why);

@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.io.File;
+import java.nio.ByteBuffer;
 import org.igniterealtime.openfire.plugin.heartbeat.http.HttpAdapter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -13,6 +14,7 @@ final class Heartbeat implements AutoCloseable {
     private static final long MOST_RECORDED = 256L << 20;
 
     private final NativeCore core;
+    private final Sessions sessions;
     private final Actions actions;
     private final Ticker ticker;
     private final OpenfireEvents events;
@@ -26,7 +28,7 @@ final class Heartbeat implements AutoCloseable {
 
     private Heartbeat(NativeCore core, Clock clock, File home) {
         this.core = core;
-        Sessions sessions = new Sessions(core, clock);
+        sessions = new Sessions(core, clock);
         lastActivity = new LastActivity(core);
         journal = new Journal(core, new File(home, "heartbeat"));
         query = new LastActivityQuery(core);
@@ -80,6 +82,35 @@ final class Heartbeat implements AutoCloseable {
 
     LastActivity lastActivity() {
         return lastActivity;
+    }
+
+    /** A page of sessions; null when closed, or without memory for it. */
+    SessionList list(SessionQuery query) {
+        ByteBuffer listing = core.list(query);
+        if (listing == null) {
+            return null;
+        }
+        SessionList list = SessionList.read(listing);
+        for (SessionRow row : list.rows()) {
+            Watched watched = sessions.byToken(row.token());
+            if (watched != null) {
+                row.ask(watched);
+            }
+        }
+        return list;
+    }
+
+    /** Has an administrator's wish carried out. */
+    HeartbeatPlugin.Asked ask(long token, int verb) {
+        long answer = core.ask(token, verb);
+        if (answer < 0) {
+            return HeartbeatPlugin.Asked.OVER;
+        }
+        if (answer == 0) {
+            return HeartbeatPlugin.Asked.NOTHING_TO_DO;
+        }
+        actions.submit(token, (int) (answer >>> 32), (int) answer);
+        return HeartbeatPlugin.Asked.UNDER_WAY;
     }
 
     private void open() {

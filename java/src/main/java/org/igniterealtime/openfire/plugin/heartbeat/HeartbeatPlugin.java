@@ -13,11 +13,14 @@ import org.slf4j.LoggerFactory;
 public final class HeartbeatPlugin implements Plugin {
     private static final Logger Log = LoggerFactory.getLogger(HeartbeatPlugin.class);
 
+    private static volatile HeartbeatPlugin loaded;
+
     private volatile Heartbeat running;
     private volatile String refusal;
 
     @Override
     public void initializePlugin(PluginManager manager, File pluginFolder) {
+        loaded = this;
         try {
             String reason = Adapters.refusal();
             if (reason == null) {
@@ -43,6 +46,7 @@ public final class HeartbeatPlugin implements Plugin {
     @Override
     public void destroyPlugin() {
         Heartbeat heartbeat = running;
+        loaded = null;
         running = null;
         refusal = null;
         if (heartbeat != null) {
@@ -89,6 +93,55 @@ public final class HeartbeatPlugin implements Plugin {
     public String why(String fullJid) {
         Heartbeat heartbeat = running;
         return heartbeat == null ? null : heartbeat.core().why(fullJid);
+    }
+
+    /** What becomes of an administrator's wish. */
+    public enum Asked {
+        /** It is being done. What comes of it is told by {@link #why}. */
+        UNDER_WAY,
+        /** The session has no connection, is being closed already, or can not be pinged before its login. */
+        NOTHING_TO_DO,
+        /** The session is over, or the plugin is off. */
+        OVER
+    }
+
+    /**
+     * A page of the sessions that are open now, filtered and sorted by the core.
+     *
+     * @return null when off
+     */
+    public SessionList sessions(SessionQuery query) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.list(query);
+    }
+
+    /**
+     * Pings a session at once, to measure its round trip. Left unanswered it counts against nobody.
+     *
+     * @param token {@link SessionRow#token}
+     */
+    public Asked ping(long token) {
+        return ask(token, NativeCore.PING);
+    }
+
+    /**
+     * Ends a session for good, whatever it says; its client is told {@code policy-violation}. Whoever calls this notes it in
+     * Openfire's security audit log.
+     *
+     * @param token {@link SessionRow#token}
+     */
+    public Asked disconnect(long token) {
+        return ask(token, NativeCore.DISCONNECT);
+    }
+
+    private Asked ask(long token, int verb) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? Asked.OVER : heartbeat.ask(token, verb);
+    }
+
+    /** The plugin that is loaded, on or off, or null. For its own pages. */
+    public static HeartbeatPlugin loaded() {
+        return loaded;
     }
 
     /** Why the plugin stays off, or null if it does not. */

@@ -15,7 +15,8 @@ final class Names {
         "spoke",
         "logout",
         "closed",
-        "resumed"
+        "resumed",
+        "admin"
     };
 
     private Names() {}

@@ -41,6 +41,9 @@ final class NativeCore implements AutoCloseable {
     static final int ABORT = 5;
     static final int UNAVAILABLE = 6;
 
+    /** The reason of what an administrator asked for ({@code HB_REASONS}). */
+    static final int WHY_ADMIN = 12;
+
     /** Fact for {@link #begin}: the session can be resumed (XEP-0198). */
     static final int FACT_RESUMABLE = 1;
 
@@ -62,16 +65,20 @@ final class NativeCore implements AutoCloseable {
 
     /** The last word of the core before a deed. */
     static final class Order {
-        static final Order NONE = new Order(NOTHING, "");
+        static final Order NONE = new Order(NOTHING, 0, "");
 
         /** What to do: {@link #NOTHING}, {@link #PING}, {@link #CLOSE}, ... */
         final int verb;
 
+        /** Why, {@code HB_REASONS}; 0 where nothing was decided. */
+        final int why;
+
         /** The id of the ping, or the full JID that is to be told unavailable. */
         final String text;
 
-        Order(int verb, String text) {
+        Order(int verb, int why, String text) {
             this.verb = verb;
+            this.why = why;
             this.text = text;
         }
     }
@@ -293,7 +300,45 @@ final class NativeCore implements AutoCloseable {
         if (answer == null) {
             return Order.NONE;
         }
-        return new Order(answer[0], new String(answer, 1, answer.length - 1, StandardCharsets.UTF_8));
+        return new Order(answer[0], answer[1], new String(answer, 2, answer.length - 2, StandardCharsets.UTF_8));
+    }
+
+    /**
+     * An administrator wants a session pinged or disconnected.
+     *
+     * @param verb {@link #PING} or {@link #DISCONNECT}
+     * @return verb &lt;&lt; 32 | reason of an action that is to be carried out; 0: there is nothing to be done; negative:
+     *     a code
+     */
+    long ask(long token, int verb) {
+        call.lock();
+        try {
+            return handle == 0 ? CLOSED : ask0(handle, token, verb);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** A page of sessions, as {@link SessionList#read} takes it; null when closed, or without memory for it. */
+    ByteBuffer list(SessionQuery query) {
+        byte[] listing;
+        call.lock();
+        try {
+            listing = handle == 0
+                    ? null
+                    : list0(
+                            handle,
+                            utf8(query.text()),
+                            query.states(),
+                            query.transports(),
+                            query.sort().code,
+                            query.isDescending(),
+                            query.offset(),
+                            query.limit());
+        } finally {
+            call.unlock();
+        }
+        return listing == null ? null : ByteBuffer.wrap(listing).order(ByteOrder.nativeOrder());
     }
 
     /** From now on nobody is pinged, closed or told. */
@@ -544,6 +589,18 @@ final class NativeCore implements AutoCloseable {
     private static native long advance0(long handle, long nowUs, long wallMs, ByteBuffer actions);
 
     private static native byte[] begin0(long handle, long token, int verb, int facts, long nowUs);
+
+    private static native long ask0(long handle, long token, int verb);
+
+    private static native byte[] list0(
+            long handle,
+            byte[] text,
+            int states,
+            int transports,
+            int sort,
+            boolean descending,
+            long offset,
+            int limit);
 
     private static native void stop0(long handle);
 

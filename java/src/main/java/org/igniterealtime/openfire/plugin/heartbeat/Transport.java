@@ -1,5 +1,6 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
+import java.util.Locale;
 import org.jivesoftware.openfire.Connection;
 
 /** What an adapter can do with one connection of a client. No method of those over TCP waits for the network. */
@@ -14,6 +15,11 @@ public interface Transport {
 
         Kind(int code) {
             this.code = code;
+        }
+
+        /** As the core names it: {@code tcp}, ... */
+        public String text() {
+            return name().toLowerCase(Locale.ROOT);
         }
     }
 

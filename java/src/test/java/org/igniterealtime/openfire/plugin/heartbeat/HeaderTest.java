@@ -34,6 +34,31 @@ class HeaderTest {
         Map<Integer, String> reasons = entries("HB_REASONS");
         reasons.forEach((number, name) -> assertEquals(name, Names.reason(number)));
         assertEquals(Integer.toString(reasons.size()), Names.reason(reasons.size()));
+        assertEquals("admin", reasons.get(NativeCore.WHY_ADMIN));
+    }
+
+    @Test
+    void sortsStatesAndTransportsAreTheCores() throws IOException {
+        Map<Integer, String> sorts = entries("HB_SORTS");
+        assertEquals(SessionQuery.Sort.values().length, sorts.size());
+        for (SessionQuery.Sort sort : SessionQuery.Sort.values()) {
+            assertEquals(sort.text(), sorts.get(sort.code));
+        }
+        Map<Integer, String> transports = entries("HB_TRANSPORTS");
+        assertEquals(Transport.Kind.values().length, transports.size());
+        for (Transport.Kind kind : Transport.Kind.values()) {
+            assertEquals(kind.text(), transports.get(kind.code));
+        }
+        header = Files.readString(Path.of("../native/session.h"));
+        Map<Integer, String> states = entries("HB_PHASES");
+        read();
+        assertEquals(SessionState.values().length, states.size() - 1);
+        for (SessionState state : SessionState.values()) {
+            assertEquals(state.text(), states.get(state.code));
+        }
+        assertEquals(SessionQuery.MOST, number("HB_LIST_MAX (\\d+)u"));
+        assertEquals(SessionQuery.LONGEST_TEXT, number("HB_LIST_TEXT (\\d+)u"));
+        assertEquals(SessionList.STATES, number("HB_STATES (\\d+)"));
     }
 
     @Test
