@@ -1,73 +1,11 @@
-#include "activity.h"
+#include "places.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform.h"
 
-#define FIRST_CAPACITY 8
 #define BLOCK_UNITS (1U << HB_USER_BLOCK_BITS)
-#define BLOCK_BYTES ((size_t)BLOCK_UNITS * HB_USER_UNIT)
-
-static uint64_t rotate(uint64_t x, int by)
-{
-    return x << by | x >> (64 - by);
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[2] = rotate(v[2], 32);
-}
-
-static void sip_word(uint64_t v[4], uint64_t word)
-{
-    v[3] ^= word;
-    sip_round(v);
-    sip_round(v);
-    v[0] ^= word;
-}
-
-/* At most 8 bytes, the first one lowest. */
-static uint64_t word_of(const uint8_t *bytes, size_t count)
-{
-    uint64_t word = 0;
-
-    if (count == 8) {
-        memcpy(&word, bytes, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        return word;
-    }
-    for (size_t k = 0; k < count; k++)
-        word |= (uint64_t)bytes[k] << (8 * k);
-    return word;
-}
-
-uint64_t hb_siphash(const uint64_t seed[2], const void *bytes, size_t length)
-{
-    const uint8_t *in = bytes;
-    uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575u, seed[1] ^ 0x646f72616e646f6du, seed[0] ^ 0x6c7967656e657261u,
-                     seed[1] ^ 0x7465646279746573u};
-
-    size_t whole = length & ~(size_t)7;
-    for (size_t at = 0; at < whole; at += 8)
-        sip_word(v, word_of(in + at, 8));
-    sip_word(v, word_of(in + whole, length - whole) | (uint64_t)length << 56);
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 size_t hb_utf8_cut(const char *text, size_t length, size_t max)
 {
@@ -105,15 +43,11 @@ void hb_users_close(hb_users *users)
 {
     if (!users->blocks)
         return;
-    for (size_t i = 0; i < HB_USER_STRIPES; i++) {
-        hb_user_stripe *stripe = &users->stripes[i];
-        for (size_t k = 0; k < stripe->capacity; k++) {
-            if (stripe->places[k].user)
-                free(hb_user_at(users, stripe->places[k].user)->status);
-        }
-        free(stripe->places);
-        pthread_mutex_destroy(&stripe->lock);
-    }
+    for (size_t i = 0; i < HB_USER_STRIPES; i++)
+        hb_places_close(users, &users->stripes[i]);
+    for (size_t i = 0; i < users->chunk_block_count; i++)
+        hb_block_free(users->chunk_blocks[i]);
+    free(users->chunk_blocks);
     for (size_t i = 0; i < users->block_count; i++)
         hb_block_free(users->blocks[i]);
     free(users->blocks);
@@ -134,42 +68,20 @@ void hb_users_count_in(hb_users *users, uint32_t *changes)
 
 uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length)
 {
-    return hb_siphash(users->seed, name, length);
-}
-
-static size_t stripe_of(uint64_t hash)
-{
-    return (size_t)(hash >> 32) % HB_USER_STRIPES;
-}
-
-/* Where this name stands, or the free place where it would. The stripe has at least one free place. */
-static hb_user_place *place_of(const hb_users *users, const hb_user_stripe *stripe, uint32_t tag, const char *name,
-                               size_t length)
-{
-    size_t mask = stripe->capacity - 1;
-    size_t i = tag & mask;
-
-    while (stripe->places[i].user) {
-        if (stripe->places[i].tag == tag) {
-            const hb_user *user = hb_user_at(users, stripe->places[i].user);
-            if (user->name_length == length && memcmp(user->name, name, length) == 0)
-                break;
-        }
-        i = (i + 1) & mask;
-    }
-    return &stripe->places[i];
+    return hb_siphash_fast(users->seed, name, length);
 }
 
 static hb_user_ref find(const hb_users *users, uint64_t hash, const char *name, size_t length)
 {
-    const hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
+    const hb_user_stripe *stripe = &users->stripes[hb_stripe_of(hash)];
+    hb_place_key k = hb_place_key_of(hash, name, length);
 
-    return stripe->capacity ? place_of(users, stripe, (uint32_t)hash, name, length)->user : HB_NO_USER;
+    return stripe->capacity ? hb_place_find(users, stripe, &k)->user : HB_NO_USER;
 }
 
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length)
 {
-    hb_user_ref user = find(users, hb_users_hash(users, name, length), name, length);
+    hb_user_ref user = hb_users_ref(users, name, length);
 
     return user ? hb_user_at(users, user) : NULL;
 }
@@ -182,70 +94,87 @@ hb_user_ref hb_users_ref(const hb_users *users, const char *name, size_t length)
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out)
 {
     uint64_t hash = hb_users_hash(users, name, length);
-    hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
+    hb_user_stripe *stripe = &users->stripes[hb_stripe_of(hash)];
+    hb_place_key k = hb_place_key_of(hash, name, length);
+    int found = 0;
 
     pthread_mutex_lock(&stripe->lock);
-    hb_user_ref found = find(users, hash, name, length);
-    if (found) {
-        const hb_user *user = hb_user_at(users, found);
-        out->ms = user->seen_ms;
-        out->online = user->sessions != HB_NO_SLOT;
-        out->stripe = user->stripe;
+    const hb_user_place *place = stripe->capacity ? hb_place_find(users, stripe, &k) : NULL;
+    if (place && place->user) {
+        out->ms = (int64_t)place->seen >> 16;
+        out->online = place->seen & HB_PLACE_ONLINE;
+        out->stripe = (uint32_t)hb_stripe_of(hash);
         out->change = *stripe->changes;
+        found = 1;
     }
     pthread_mutex_unlock(&stripe->lock);
-    return found != HB_NO_USER;
+    return found;
+}
+
+int64_t hb_user_seen_ms(const hb_users *users, const hb_user *user)
+{
+    return (int64_t)hb_place_of_user(users, user)->seen >> 16;
+}
+
+void hb_user_set_seen_ms(hb_users *users, const hb_user *user, int64_t ms)
+{
+    hb_user_place *place = hb_place_of_user(users, user);
+
+    place->seen = (uint64_t)ms << 16 | (place->seen & 0xffff);
+}
+
+void hb_user_set_sessions(hb_users *users, hb_user *user, uint32_t slot)
+{
+    hb_user_place *place = hb_place_of_user(users, user);
+
+    user->sessions = slot;
+    place->seen = (place->seen & ~(uint64_t)HB_PLACE_ONLINE) | (slot != HB_NO_SLOT);
+}
+
+const char *hb_user_name(const hb_users *users, const hb_user *user, size_t *length)
+{
+    if (user->end & HB_USER_LONG)
+        return hb_user_long_name(user, length);
+    const hb_user_place *place = hb_place_of_user(users, user);
+    *length = (place->seen & HB_PLACE_LENGTH) >> 1;
+    return place->name;
 }
 
 void hb_user_lock(hb_users *users, const hb_user *user)
 {
-    pthread_mutex_lock(&users->stripes[user->stripe].lock);
+    pthread_mutex_lock(&users->stripes[hb_stripe_of_user(user)].lock);
 }
 
 void hb_user_unlock(hb_users *users, const hb_user *user)
 {
-    hb_user_stripe *stripe = &users->stripes[user->stripe];
+    hb_user_stripe *stripe = &users->stripes[hb_stripe_of_user(user)];
 
     __atomic_store_n(stripe->changes, *stripe->changes + 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&stripe->lock);
 }
 
-/* Made beside the old index: lookups wait for the change from one to the other only. */
-static int grow(hb_users *users, hb_user_stripe *stripe)
-{
-    uint32_t capacity = stripe->capacity ? stripe->capacity * 2 : FIRST_CAPACITY;
-    hb_user_place *places = calloc(capacity, sizeof *places);
-    hb_user_place *old = stripe->places;
-
-    if (!places)
-        return HB_ENOMEM;
-    for (size_t k = 0; k < stripe->capacity; k++) {
-        size_t i = old[k].tag & (capacity - 1);
-        if (!old[k].user)
-            continue;
-        while (places[i].user)
-            i = (i + 1) & (capacity - 1);
-        places[i] = old[k];
-    }
-    users->bytes += (capacity - stripe->capacity) * sizeof *places;
-    pthread_mutex_lock(&stripe->lock);
-    stripe->places = places;
-    stripe->capacity = capacity;
-    pthread_mutex_unlock(&stripe->lock);
-    free(old);
-    return HB_OK;
-}
-
 static uint32_t units_of(size_t name_length)
 {
-    return (uint32_t)((sizeof(hb_user) + name_length + HB_USER_UNIT - 1) / HB_USER_UNIT);
+    size_t here = name_length > HB_USER_NAME ? sizeof(uint16_t) + name_length : 0;
+
+    return (uint32_t)((sizeof(hb_user) + here + HB_USER_UNIT - 1) / HB_USER_UNIT);
 }
 
-/* Where a block has no more users, one without a name says so, if there is room for it. */
+static uint32_t units_of_user(const hb_user *user)
+{
+    size_t length = 0;
+
+    if (user->end & HB_USER_LONG)
+        (void)hb_user_long_name(user, &length);
+    return units_of(length);
+}
+
+/* Where a block has no more users, one says so that can not be, if there is room for it. */
 static void end_block(hb_users *users)
 {
     if (users->used + units_of(0) <= BLOCK_UNITS)
-        *hb_user_at(users, (uint32_t)(users->block_count - 1) << HB_USER_BLOCK_BITS | users->used) = (hb_user){0};
+        *hb_user_at(users, (uint32_t)(users->block_count - 1) << HB_USER_BLOCK_BITS | users->used) =
+            (hb_user){.end = HB_USER_DEAD | HB_USER_TOUCHED};
 }
 
 /* Room for a user. 0: there is none. */
@@ -263,7 +192,7 @@ static hb_user_ref room_for(hb_users *users, size_t name_length)
         if (users->block_count == HB_USER_BLOCKS_MAX)
             return HB_NO_USER;
         /* The first one takes memory as it is used; of more, fewer and larger pages are faster to look up in. */
-        unsigned char *block = hb_block_new(BLOCK_BYTES, users->block_count > 0);
+        unsigned char *block = hb_block_new(HB_USER_BLOCK_BYTES, users->block_count > 0);
         if (!block)
             return HB_NO_USER;
         if (users->block_count)
@@ -279,22 +208,31 @@ static hb_user_ref room_for(hb_users *users, size_t name_length)
 
 hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length)
 {
-    hb_user_stripe *stripe = &users->stripes[stripe_of(hash)];
+    size_t number = hb_stripe_of(hash);
+    hb_user_stripe *stripe = &users->stripes[number];
     hb_user_ref known = find(users, hash, name, length);
 
     if (known)
         return known;
-    if (stripe->count * 4 >= stripe->capacity * 3 && grow(users, stripe) < 0)
+    if (hb_places_grow(users, stripe) < 0)
         return HB_NO_USER;
     hb_user_ref fresh = room_for(users, length);
     if (!fresh)
         return HB_NO_USER;
+    hb_place_key k = hb_place_key_of(hash, name, length);
     hb_user *user = hb_user_at(users, fresh);
-    *user = (hb_user){
-        .sessions = HB_NO_SLOT, .name_length = (uint16_t)length, .stripe = (uint8_t)(stripe - users->stripes)};
-    memcpy(user->name, name, length);
+    *user = (hb_user){.end = number << 8, .sessions = HB_NO_SLOT, .tag = (uint32_t)hash};
+    if (length > HB_USER_NAME) {
+        uint16_t bytes = (uint16_t)length;
+        user->end |= HB_USER_LONG;
+        memcpy(user->name, &bytes, sizeof bytes);
+        memcpy(user->name + sizeof bytes, name, length);
+    }
     hb_user_lock(users, user);
-    *place_of(users, stripe, (uint32_t)hash, name, length) = (hb_user_place){.tag = (uint32_t)hash, .user = fresh};
+    hb_user_place *place = hb_place_find(users, stripe, &k);
+    place->seen = length << 1;
+    place->user = fresh;
+    memcpy(place->name, k.stands, HB_USER_NAME);
     stripe->count++;
     hb_user_unlock(users, user);
     users->count++;
@@ -304,28 +242,14 @@ hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_
 void hb_users_forget(hb_users *users, hb_user_ref ref)
 {
     hb_user *user = hb_user_at(users, ref);
-    hb_user_stripe *stripe = &users->stripes[user->stripe];
-    uint32_t units = units_of(user->name_length);
+    hb_user_stripe *stripe = &users->stripes[hb_stripe_of_user(user)];
+    uint32_t units = units_of_user(user);
 
     hb_user_lock(users, user);
-    size_t mask = stripe->capacity - 1;
-    uint32_t tag = (uint32_t)hb_users_hash(users, user->name, user->name_length);
-    size_t hole = tag & mask;
-    while (stripe->places[hole].user != ref)
-        hole = (hole + 1) & mask;
-    /* Whoever could not stand nearer to its own place because of this one moves up. */
-    for (size_t i = (hole + 1) & mask; stripe->places[i].user; i = (i + 1) & mask) {
-        size_t own = stripe->places[i].tag & mask;
-        if (((i - own) & mask) >= ((i - hole) & mask)) {
-            stripe->places[hole] = stripe->places[i];
-            hole = i;
-        }
-    }
-    stripe->places[hole] = (hb_user_place){0};
-    stripe->count--;
+    hb_places_remove(users, stripe, hb_place_of_user(users, user));
     hb_user_unlock(users, user);
     (void)hb_user_set_status(users, user, NULL, 0);
-    user->marks = HB_USER_DEAD;
+    user->end = HB_USER_DEAD | (user->end & HB_USER_LONG);
     user->sessions = users->free[units];
     users->free[units] = ref;
     users->bytes -= (size_t)units * HB_USER_UNIT;
@@ -337,17 +261,17 @@ hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref)
     size_t block = ref >> HB_USER_BLOCK_BITS;
     uint32_t at = ref & (BLOCK_UNITS - 1);
 
-    at += ref ? units_of(hb_user_at(users, ref)->name_length) : 1;
+    at += ref ? units_of_user(hb_user_at(users, ref)) : 1;
     while (block < users->block_count) {
         uint32_t end = block + 1 == users->block_count ? users->used : BLOCK_UNITS;
         while (at + units_of(0) <= end) {
             hb_user_ref next = (uint32_t)block << HB_USER_BLOCK_BITS | at;
             const hb_user *user = hb_user_at(users, next);
-            if (!user->name_length)
+            if ((user->end & HB_USER_MARKS) == (HB_USER_DEAD | HB_USER_TOUCHED))
                 break;
-            if (!(user->marks & HB_USER_DEAD))
+            if (!(user->end & HB_USER_DEAD))
                 return next;
-            at += units_of(user->name_length);
+            at += units_of_user(user);
         }
         block++;
         at = 0;
@@ -375,20 +299,30 @@ int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_
     return HB_OK;
 }
 
+/* Of one user, who stands there. */
+static void set_back(hb_users *users, hb_user_place *place, int64_t wall_ms, int64_t ms)
+{
+    hb_user *user = hb_user_at(users, place->user);
+    int64_t seen_ms = (int64_t)place->seen >> 16;
+    int64_t offline_ms = hb_user_offline_ms(user);
+
+    if (seen_ms <= wall_ms && offline_ms <= wall_ms)
+        return;
+    hb_user_lock(users, user);
+    if (seen_ms > wall_ms)
+        place->seen -= (uint64_t)ms << 16;
+    if (offline_ms > wall_ms)
+        hb_user_set_offline_ms(user, offline_ms - ms);
+    hb_user_unlock(users, user);
+}
+
 void hb_users_set_back(hb_users *users, int64_t wall_ms, int64_t ms)
 {
     for (size_t i = 0; i < HB_USER_STRIPES; i++) {
         const hb_user_stripe *stripe = &users->stripes[i];
         for (size_t k = 0; k < stripe->capacity; k++) {
-            if (!stripe->places[k].user)
-                continue;
-            hb_user *user = hb_user_at(users, stripe->places[k].user);
-            if (user->seen_ms <= wall_ms && user->offline_ms <= wall_ms)
-                continue;
-            hb_user_lock(users, user);
-            user->seen_ms -= user->seen_ms > wall_ms ? ms : 0;
-            user->offline_ms -= user->offline_ms > wall_ms ? ms : 0;
-            hb_user_unlock(users, user);
+            if (hb_place_at(stripe, k)->user)
+                set_back(users, hb_place_at(stripe, k), wall_ms, ms);
         }
     }
 }

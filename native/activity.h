@@ -2,13 +2,15 @@
  * activity.h - last activity per user: when a byte was last read from any of their sessions that is over, and how the
  * last one ended. Live sessions hang on their user as a list, which core.c walks.
  *
+ * A user is in two places. What a lookup wants stands in the index, name and all, so that it costs one miss of the
+ * caches: 32 bytes each, open addressing. The rest lies in blocks that are never moved, and is what others refer to.
  * The index is cut into stripes by the name's hash, each with a lock of its own, so that a lookup waits for a change of
- * one user at most. Users lie in blocks that are never moved; an index entry is a part of the hash and where the user
- * is.
+ * one user at most. A stripe grows by about an eighth, out of chunks of one size, which the next one that grows uses
+ * again.
  *
  * Memory   The table owns its users and their texts; a user stays where it is until it is forgotten.
  * Threads  hb_users_peek may be called by any. For everything else the caller holds the core's lock, and hb_user_lock
- *          while it changes what hb_users_peek looks at: seen_ms, sessions.
+ *          while it changes what hb_users_peek looks at: when the user was seen, and sessions.
  */
 #ifndef HB_ACTIVITY_H
 #define HB_ACTIVITY_H
@@ -16,6 +18,7 @@
 #include <pthread.h>
 
 #include "heartbeat.h"
+#include "siphash.h"
 
 #define HB_NO_SLOT UINT32_MAX
 
@@ -25,43 +28,58 @@ typedef uint32_t hb_user_ref;
 
 #define HB_USER_UNIT 8        /* what a hb_user_ref counts, in bytes */
 #define HB_USER_BLOCK_BITS 18 /* units of a block: 2 MB */
+#define HB_USER_BLOCK_BYTES ((size_t)HB_USER_UNIT << HB_USER_BLOCK_BITS)
 #define HB_USER_BLOCKS_MAX 16384
-#define HB_USER_UNITS_MAX ((sizeof(hb_user) + HB_JID_MAX + HB_USER_UNIT - 1) / HB_USER_UNIT)
+#define HB_USER_UNITS_MAX ((sizeof(hb_user) + sizeof(uint16_t) + HB_JID_MAX + HB_USER_UNIT - 1) / HB_USER_UNIT)
+#define HB_USER_NAME 20    /* bytes of a name that stand in the index */
+#define HB_USER_CHUNK 128u /* places of a chunk: 4 KB */
 
 typedef struct hb_user {
-    int64_t seen_ms;      /* wall time; 0: never */
-    int64_t offline_ms;   /* wall time of the end of the last session; 0: none ended */
-    char *status;         /* of the last unavailable presence, NUL-terminated, or NULL */
-    uint32_t sessions;    /* slot of the first session that is open or detached, HB_NO_SLOT if none */
-    uint16_t name_length; /* of name */
-    uint8_t marks;        /* hb_reason of the last session's end, and HB_USER_* below */
-    uint8_t stripe;
-    char name[]; /* not NUL-terminated */
+    uint64_t end; /* wall time in ms of the end of the last session (0: none ended) << 16 | stripe << 8 | marks */
+    char *status; /* of the last unavailable presence, NUL-terminated, or NULL */
+    uint32_t
+        sessions; /* slot of the first session that is open or detached, HB_NO_SLOT if none: hb_user_set_sessions */
+    uint32_t tag; /* of the name's hash: where to look for its place in the index */
+    char name[];  /* of more than HB_USER_NAME bytes: its length in 2, then the whole of it */
 } hb_user;
 
-#define HB_USER_WHY 0x1fu
+#define HB_USER_WHY 0x1fu     /* hb_reason of the last session's end */
 #define HB_USER_TOUCHED 0x20u /* it is to be written to the journal */
 #define HB_USER_DEAD 0x40u    /* forgotten: its room is free, `sessions` is the next such room of that size */
+#define HB_USER_LONG 0x80u    /* the name is here */
+#define HB_USER_MARKS 0xffu
 
 static inline hb_reason hb_user_why(const hb_user *user)
 {
-    return (hb_reason)(user->marks & HB_USER_WHY);
+    return (hb_reason)(user->end & HB_USER_WHY);
 }
 
 static inline void hb_user_set_why(hb_user *user, hb_reason why)
 {
-    user->marks = (uint8_t)((user->marks & ~HB_USER_WHY) | ((unsigned)why & HB_USER_WHY));
+    user->end = (user->end & ~(uint64_t)HB_USER_WHY) | ((unsigned)why & HB_USER_WHY);
 }
 
+static inline int64_t hb_user_offline_ms(const hb_user *user)
+{
+    return (int64_t)user->end >> 16;
+}
+
+static inline void hb_user_set_offline_ms(hb_user *user, int64_t ms)
+{
+    user->end = (uint64_t)ms << 16 | (user->end & 0xffff);
+}
+
+/* 32 bytes, so that none lies in two cache lines. */
 typedef struct hb_user_place {
-    uint32_t tag; /* of the name's hash */
-    hb_user_ref user;
+    uint64_t seen;           /* wall time in ms (0: never) << 16 | length of the name << 1 | online */
+    hb_user_ref user;        /* HB_NO_USER: nobody stands here */
+    char name[HB_USER_NAME]; /* filled up with zeros; of a longer one its hash */
 } hb_user_place;
 
 typedef struct hb_user_stripe {
     pthread_mutex_t lock;
-    hb_user_place *places; /* open addressing; capacity is 0 or a power of 2 */
-    uint32_t capacity;
+    hb_user_place **chunks;
+    uint32_t capacity; /* places: less than a chunk, or whole ones */
     uint32_t count;
     uint32_t *changes; /* counted by hb_user_unlock */
 } hb_user_stripe;
@@ -70,8 +88,11 @@ typedef struct hb_users {
     uint64_t seed[2]; /* keyed hashing: nobody can register names that collide */
     unsigned char **blocks;
     size_t block_count;
-    uint32_t used;     /* units of the last block */
-    hb_user_ref *free; /* the first free room of so many units, HB_USER_UNITS_MAX + 1 of them */
+    uint32_t used;              /* units of the last block */
+    hb_user_ref *free;          /* the first free room of so many units, HB_USER_UNITS_MAX + 1 of them */
+    hb_user_place *free_chunks; /* the first of them, which begins with the next */
+    hb_user_place **chunk_blocks;
+    size_t chunk_block_count;
     size_t count;
     size_t bytes; /* of users, their texts and the index */
     uint32_t own_changes[HB_USER_STRIPES];
@@ -119,14 +140,20 @@ hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref);
 void hb_user_lock(hb_users *users, const hb_user *user);
 void hb_user_unlock(hb_users *users, const hb_user *user);
 
+/* When a byte was last read from a session of the user's that is over; wall time in ms, 0: never. */
+int64_t hb_user_seen_ms(const hb_users *users, const hb_user *user);
+void hb_user_set_seen_ms(hb_users *users, const hb_user *user, int64_t ms);
+
+void hb_user_set_sessions(hb_users *users, hb_user *user, uint32_t slot);
+
+/* Not NUL-terminated; it is good until a user is made or forgotten. */
+const char *hb_user_name(const hb_users *users, const hb_user *user, size_t *length);
+
 /* Keeps a copy of a status, cut to HB_STATUS_MAX; NULL forgets it. On HB_ENOMEM the old one stays. */
 int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_t length);
 
 /* The wall clock was set back by `ms` and is `wall_ms` now: times that lie in its future are taken back by as much. */
 void hb_users_set_back(hb_users *users, int64_t wall_ms, int64_t ms);
-
-/* SipHash-2-4 (Aumasson, Bernstein 2012) of bytes. */
-uint64_t hb_siphash(const uint64_t seed[2], const void *bytes, size_t length);
 
 /* The length of the longest prefix of at most `max` bytes that does not end within a UTF-8 character. */
 size_t hb_utf8_cut(const char *text, size_t length, size_t max);

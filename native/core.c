@@ -387,7 +387,7 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
         hb_user_set_why(user, end_of(before));
         hb_slot_unlink(core, slot);
         if (user->sessions == HB_NO_SLOT)
-            user->offline_ms = core->clock.wall_ms;
+            hb_user_set_offline_ms(user, core->clock.wall_ms);
         hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
     }
     if (step.next.phase == HB_FREE)
@@ -523,7 +523,8 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
         hb_slot_see(core, user, slot); /* kept, so that what was told once never goes back */
     }
     hb_user_unlock(&core->users, user);
-    out->seen_ms = user->seen_ms < core->clock.wall_ms ? user->seen_ms : core->clock.wall_ms;
+    int64_t seen_ms = hb_user_seen_ms(&core->users, user);
+    out->seen_ms = seen_ms < core->clock.wall_ms ? seen_ms : core->clock.wall_ms;
     out->online = user->sessions != HB_NO_SLOT;
     out->why = hb_user_why(user);
     out->length = user->status ? strlen(user->status) : 0;

@@ -26,7 +26,7 @@ void hb_last_touch(hb_core *core, hb_user_ref ref)
 {
     hb_user *user = hb_user_at(&core->users, ref);
 
-    if (!core->keeper || core->touched_all || user->marks & HB_USER_TOUCHED)
+    if (!core->keeper || core->touched_all || user->end & HB_USER_TOUCHED)
         return;
     if (core->touched_count == core->touched_room) {
         size_t room = core->touched_room ? core->touched_room * 2 : 256;
@@ -39,12 +39,12 @@ void hb_last_touch(hb_core *core, hb_user_ref ref)
         core->touched_room = room;
     }
     core->touched[core->touched_count++] = ref;
-    user->marks |= HB_USER_TOUCHED;
+    user->end |= HB_USER_TOUCHED;
 }
 
 static int64_t seen_of(const hb_core *core, const hb_user *user)
 {
-    int64_t seen = user->seen_ms;
+    int64_t seen = hb_user_seen_ms(&core->users, user);
 
     for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)]) {
         int64_t ms = hb_clock_wall_of(&core->clock, hb_core_read_tick(core, slot));
@@ -55,11 +55,14 @@ static int64_t seen_of(const hb_core *core, const hb_user *user)
 
 static hb_last last_of(const hb_core *core, const hb_user *user)
 {
-    return (hb_last){.name = user->name,
-                     .name_length = user->name_length,
+    size_t length;
+    const char *name = hb_user_name(&core->users, user, &length);
+
+    return (hb_last){.name = name,
+                     .name_length = length,
                      .why = hb_user_why(user),
                      .seen_ms = seen_of(core, user),
-                     .offline_ms = user->offline_ms,
+                     .offline_ms = hb_user_offline_ms(user),
                      .status = user->status,
                      .status_length = user->status ? strlen(user->status) : 0};
 }
@@ -67,7 +70,7 @@ static hb_last last_of(const hb_core *core, const hb_user *user)
 static void untouch_all(hb_core *core)
 {
     for (size_t i = 0; i < core->touched_count; i++)
-        hb_user_at(&core->users, core->touched[i])->marks &= (uint8_t)~HB_USER_TOUCHED;
+        hb_user_at(&core->users, core->touched[i])->end &= ~(uint64_t)HB_USER_TOUCHED;
     core->touched_count = 0;
     core->touched_all = false;
 }
@@ -79,9 +82,9 @@ static int add_touched(hb_core *core, bool *more)
 
     for (size_t i = 0; i < CHUNK && core->touched_count && code == HB_OK; i++) {
         hb_user *user = hb_user_at(&core->users, core->touched[--core->touched_count]);
-        if (!(user->marks & HB_USER_TOUCHED))
+        if (!(user->end & HB_USER_TOUCHED))
             continue; /* forgotten since */
-        user->marks &= (uint8_t)~HB_USER_TOUCHED;
+        user->end &= ~(uint64_t)HB_USER_TOUCHED;
         hb_last last = last_of(core, user);
         code = hb_journal_add(core->keeper->journal, &last);
     }
@@ -224,8 +227,8 @@ static int take(hb_core *core, const hb_last *last)
         int64_t wall_ms = core->clock.wall_ms;
         hb_user_lock(&core->users, user);
         if (user->sessions == HB_NO_SLOT) {
-            user->seen_ms = last->seen_ms < wall_ms ? last->seen_ms : wall_ms;
-            user->offline_ms = last->offline_ms < wall_ms ? last->offline_ms : wall_ms;
+            hb_user_set_seen_ms(&core->users, user, last->seen_ms < wall_ms ? last->seen_ms : wall_ms);
+            hb_user_set_offline_ms(user, last->offline_ms < wall_ms ? last->offline_ms : wall_ms);
             hb_user_set_why(user, last->why < HB_WHY_COUNT ? last->why : HB_WHY_NONE);
         }
         hb_user_unlock(&core->users, user);

@@ -127,7 +127,7 @@ void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref)
     if (user->sessions != HB_NO_SLOT)
         hb_page_of(core, user->sessions)->prev[hb_index_of(user->sessions)] = slot;
     hb_user_lock(&core->users, user);
-    user->sessions = slot;
+    hb_user_set_sessions(&core->users, user, slot);
     hb_user_unlock(&core->users, user);
 }
 
@@ -135,8 +135,8 @@ void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
 {
     int64_t seen = hb_clock_wall_of(&core->clock, hb_core_read_tick(core, slot));
 
-    if (seen > user->seen_ms)
-        user->seen_ms = seen;
+    if (seen > hb_user_seen_ms(&core->users, user))
+        hb_user_set_seen_ms(&core->users, user, seen);
 }
 
 /* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
@@ -153,7 +153,7 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
     if (page->prev[i] != HB_NO_SLOT)
         hb_page_of(core, page->prev[i])->next[hb_index_of(page->prev[i])] = page->next[i];
     else
-        user->sessions = page->next[i];
+        hb_user_set_sessions(&core->users, user, page->next[i]);
     if (page->next[i] != HB_NO_SLOT)
         hb_page_of(core, page->next[i])->prev[hb_index_of(page->next[i])] = page->prev[i];
     hb_user_unlock(&core->users, user);
