@@ -467,15 +467,25 @@ $(CLASSES): $(JAVA_FILES) $(PROPERTIES) plugin.xml | $(BUILD)/log
 	    { tail -n 60 $(BUILD)/log/maven-plugin.log >&2; exit 1; }
 	@touch $@
 
+# Java 8 reads property files as Latin-1: other characters are written as it wants them. Ours are of the basic plane.
+I18N := $(wildcard java/src/main/i18n/*.properties)
+STAGED_I18N := $(I18N:java/src/main/i18n/%=$(BUILD)/i18n/%)
+
+$(BUILD)/i18n/%.properties: java/src/main/i18n/%.properties
+	@mkdir -p $(@D)
+	$(Q)perl -CSD -pe 's/([^\x00-\x7f])/sprintf("\\u%04x", ord $$1)/ge' $< >$@
+
 TOP_FILES := $(wildcard plugin.xml readme.html changelog.html LICENSE NOTICE)
 
 # Sorted, with one date: the same sources give the same jar.
-$(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES)
+$(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES) $(STAGED_I18N)
 	@echo "  JAR     $@"
 	$(Q)find $(STAGE) -mindepth 1 -maxdepth 1 ! -name native -exec rm -rf {} +
-	$(Q)mkdir -p $(STAGE)/lib
+	$(Q)mkdir -p $(STAGE)/lib $(STAGE)/i18n
 	$(Q)cp $(TOP_FILES) $(STAGE)/
-	$(Q)cp $(CLASSES) $(STAGE)/lib/
+	$(Q)cp $(CLASSES) java/target/lib/*.jar $(STAGE)/lib/
+	$(Q)cp $(STAGED_I18N) $(STAGE)/i18n/
+	$(Q)cp -r java/src/main/web $(STAGE)/
 	$(Q)cd $(STAGE) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >../plugin.files
 	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
 	$(Q)mv $(BUILD)/plugin.tmp $@

@@ -95,7 +95,13 @@ find_missing() {
     # A client over WebSocket.
     need nodejs has node
     need npm has npm
+    # A browser for the pages of the console, what drives it, and the letters of the languages that they are in.
+    need chromium has chromium
+    need chromium-driver has chromedriver
+    need fonts-noto-cjk has_font NotoSansCJK
 }
+
+has_font() { [ -n "$(find /usr/share/fonts -name "$1*" -print -quit 2>/dev/null)" ]; }
 
 make_jansson() { echo "$(native/deps/jansson --where)/lib/libjansson.a"; }
 

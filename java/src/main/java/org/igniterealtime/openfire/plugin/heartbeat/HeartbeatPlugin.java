@@ -1,33 +1,59 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.io.File;
+import java.util.Map;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginManager;
+import org.jivesoftware.util.JiveGlobals;
+import org.jivesoftware.util.PropertyEventDispatcher;
+import org.jivesoftware.util.PropertyEventListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The plugin as Openfire sees it. If anything is in the way it says so in one line, and Openfire is left as it was: a
- * plugin that throws would be tried five times.
+ * plugin that throws would be tried five times. It can be switched off, and on again, by a property.
+ *
+ * <p>Threads: any.
  */
-public final class HeartbeatPlugin implements Plugin {
+public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     private static final Logger Log = LoggerFactory.getLogger(HeartbeatPlugin.class);
 
+    /** {@code false}: Openfire's own handling is in charge, as if the plugin were not there. It is obeyed at once. */
+    public static final String ENABLED = "plugin.heartbeat.enabled";
+
+    /** The policy ({@code docs/policy.md}). */
+    public static final String POLICY = PolicyProperty.POLICY;
+
+    /** For the pages: Openfire makes them, and tells them nothing. */
     private static volatile HeartbeatPlugin loaded;
 
     private volatile Heartbeat running;
     private volatile String refusal;
 
+    /** Once it is loaded; it stays for as long as the classes. */
+    private volatile NativeLibrary library;
+
+    private File home;
+
+    /** The plugin while it is loaded, else null. */
+    public static HeartbeatPlugin loaded() {
+        return loaded;
+    }
+
     @Override
     public void initializePlugin(PluginManager manager, File pluginFolder) {
+        home = homeOf(pluginFolder);
         loaded = this;
         try {
             String reason = Adapters.refusal();
             if (reason == null) {
-                NativeLibrary library = NativeLibrary.load(pluginFolder);
-                reason = library.refusal();
+                NativeLibrary found = NativeLibrary.load(pluginFolder);
+                reason = found.refusal();
                 if (reason == null) {
-                    running = Heartbeat.start(library, homeOf(pluginFolder));
+                    library = found;
+                    PropertyEventDispatcher.addListener(this);
+                    obey();
                 }
             }
             if (reason != null) {
@@ -45,10 +71,38 @@ public final class HeartbeatPlugin implements Plugin {
 
     @Override
     public void destroyPlugin() {
-        Heartbeat heartbeat = running;
+        if (library != null) {
+            PropertyEventDispatcher.removeListener(this);
+        }
+        synchronized (this) {
+            library = null;
+            refusal = null;
+            stop();
+        }
         loaded = null;
+    }
+
+    /** Starts or stops as the property says. */
+    private synchronized void obey() {
+        if (library == null) {
+            return;
+        }
+        boolean enabled = JiveGlobals.getBooleanProperty(ENABLED, true);
+        if (enabled && running == null) {
+            try {
+                running = Heartbeat.start(library, home);
+                refusal = null;
+            } catch (RuntimeException | LinkageError e) {
+                refuse("it could not start: " + e, e);
+            }
+        } else if (!enabled) {
+            stop();
+        }
+    }
+
+    private void stop() {
+        Heartbeat heartbeat = running;
         running = null;
-        refusal = null;
         if (heartbeat != null) {
             heartbeat.close();
             Log.info("Heartbeat is off, Openfire's own idle handling is on");
@@ -58,6 +112,54 @@ public final class HeartbeatPlugin implements Plugin {
     private void refuse(String reason, Throwable cause) {
         refusal = reason;
         Log.error("Heartbeat stays off, Openfire's own idle handling stays on: {}", reason, cause);
+    }
+
+    @Override
+    public void propertySet(String property, Map<String, Object> params) {
+        if (ENABLED.equals(property)) {
+            obey();
+        }
+    }
+
+    @Override
+    public void propertyDeleted(String property, Map<String, Object> params) {
+        propertySet(property, params);
+    }
+
+    @Override
+    public void xmlPropertySet(String property, Map<String, Object> params) {
+        // Not kept in the configuration file.
+    }
+
+    @Override
+    public void xmlPropertyDeleted(String property, Map<String, Object> params) {
+        // Not kept in the configuration file.
+    }
+
+    /** Whether silent clients are ours. */
+    public boolean isOn() {
+        return running != null;
+    }
+
+    /** Of the library, or null if it was refused. */
+    public String version() {
+        NativeLibrary found = library;
+        return found == null ? null : found.version();
+    }
+
+    /** The policy as the property has it; null: all of it follows from Openfire's own settings. */
+    public static String policyText() {
+        return PolicyProperty.text();
+    }
+
+    /**
+     * What a policy would mean and what it may be, as JSON ({@code docs/policy.md}); nothing is changed. Null: the library
+     * was refused.
+     *
+     * @param json may be null: then what follows from Openfire's own settings
+     */
+    public String describePolicy(String json) {
+        return library == null ? null : PolicyProperty.describe(json);
     }
 
     /** The state as JSON, or null when off. */
@@ -139,12 +241,7 @@ public final class HeartbeatPlugin implements Plugin {
         return heartbeat == null ? Asked.OVER : heartbeat.ask(token, verb);
     }
 
-    /** The plugin that is loaded, on or off, or null. For its own pages. */
-    public static HeartbeatPlugin loaded() {
-        return loaded;
-    }
-
-    /** Why the plugin stays off, or null if it does not. */
+    /** Why the plugin stays off, or null if it does not, or was switched off. */
     public String refusal() {
         return refusal;
     }

@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
 final class PolicyProperty implements PropertyEventListener {
     private static final Logger Log = LoggerFactory.getLogger(PolicyProperty.class);
 
-    private static final String POLICY = "plugin.heartbeat.policy";
+    static final String POLICY = "plugin.heartbeat.policy";
     private static final String IDLE = "xmpp.client.idle";
     private static final String PING = "xmpp.client.idle.ping";
     private static final Set<String> ALL = new HashSet<>(Arrays.asList(POLICY, IDLE, PING));
@@ -55,11 +55,27 @@ final class PolicyProperty implements PropertyEventListener {
         return from < 0 || to < 0 ? "unknown" : status.substring(from + key.length(), to + 1);
     }
 
-    synchronized void apply() {
+    /** The policy as the property has it; null: there is none. */
+    static String text() {
         String text = JiveGlobals.getProperty(POLICY);
-        if (text != null && text.trim().isEmpty()) {
-            text = null;
-        }
+        return text == null || text.trim().isEmpty() ? null : text;
+    }
+
+    /** What a policy would mean with Openfire's settings as they are. */
+    static String describe(String text) {
+        return NativeCore.describe(text, idleMs(), ping());
+    }
+
+    private static long idleMs() {
+        return JiveGlobals.getLongProperty(IDLE, DEFAULT_IDLE_MS);
+    }
+
+    private static boolean ping() {
+        return JiveGlobals.getBooleanProperty(PING, DEFAULT_PING);
+    }
+
+    synchronized void apply() {
+        String text = text();
         try {
             configure(text);
             accepted = text;
@@ -83,10 +99,7 @@ final class PolicyProperty implements PropertyEventListener {
     }
 
     private void configure(String text) throws NativeCore.PolicyException {
-        core.configure(
-                text,
-                JiveGlobals.getLongProperty(IDLE, DEFAULT_IDLE_MS),
-                JiveGlobals.getBooleanProperty(PING, DEFAULT_PING));
+        core.configure(text, idleMs(), ping());
     }
 
     @Override

@@ -24,9 +24,11 @@ public final class Installation {
     private final String classPath;
     private final String schema;
     private final OpenfireVersion version;
+    private final Path console;
 
-    private Installation(String classPath, String schema, OpenfireVersion version) {
+    private Installation(String classPath, String schema, OpenfireVersion version, Path console) {
         this.classPath = classPath;
+        this.console = console;
         this.schema = schema;
         this.version = version;
     }
@@ -46,7 +48,7 @@ public final class Installation {
 
     private static Installation fromRegistry() throws IOException {
         Path libraries = launcherFolder();
-        return new Installation(libraries + "/*", template("schema.sql"), version(libraries));
+        return new Installation(libraries + "/*", template("schema.sql"), version(libraries), null);
     }
 
     /** Nothing of what an administrator installed is written to, or in use while the tests run. */
@@ -63,7 +65,7 @@ public final class Installation {
                     .toString();
         }
         String classPath = launcher + ":" + copy.resolve("lib") + "/*";
-        return new Installation(classPath, Files.readString(home.resolve(SCHEMA)), version);
+        return new Installation(classPath, Files.readString(home.resolve(SCHEMA)), version, home.resolve("plugins/admin"));
     }
 
     private static Path launcherFolder() {
@@ -106,6 +108,26 @@ public final class Installation {
     /** The tables of Openfire's embedded database. */
     String schema() {
         return schema;
+    }
+
+    /** Makes the web console, as the plugin that it is; the registry's Openfire comes without, and gets a stand-in. */
+    void makeConsole(Path plugin) throws IOException {
+        if (console != null) {
+            Folders.copy(console, plugin);
+            return;
+        }
+        Files.createDirectories(plugin);
+        Files.writeString(
+                plugin.resolve("plugin.xml"),
+                template("admin-plugin.xml")
+                        .replace(
+                                "org.igniterealtime.openfire.heartbeat.launcher.NoConsole",
+                                "org.jivesoftware.openfire.container.AdminConsolePlugin"));
+        for (String file : List.of("WEB-INF/web.xml", "WEB-INF/decorators.xml", "style/global.css")) {
+            Path to = plugin.resolve("webapp").resolve(file);
+            Files.createDirectories(to.getParent());
+            Files.writeString(to, template("console/" + file));
+        }
     }
 
     public OpenfireVersion version() {

@@ -47,6 +47,7 @@ public final class OpenfireServer implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final String TLS_PORT = "xmpp.socket.ssl.port";
+    private static final String CONSOLE_PORT = "adminConsole.port";
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static final int FIRST_PORT = 12_000;
     private static final int PORTS = 18_000;
@@ -125,6 +126,14 @@ public final class OpenfireServer implements AutoCloseable {
             set("xmpp.client.tls.policy", "optional");
             set("xmpp.socket.ssl.active", "true");
             return port(TLS_PORT);
+        }
+
+        /** With the web console: {@link OpenfireServer#webConsole} says where. User "admin" may log in. */
+        public Setup console() {
+            ports.put(CONSOLE_PORT, freePort());
+            // The parser that 4.2.0 comes with does not go with this Java.
+            return flag("-Djavax.xml.parsers.DocumentBuilderFactory="
+                    + "com.sun.org.apache.xerces.internal.jaxp.DocumentBuilderFactoryImpl");
         }
 
         /** Puts this jar into the plugins folder as {@link #PLUGIN}, before the server starts. */
@@ -211,14 +220,23 @@ public final class OpenfireServer implements AutoCloseable {
 
     private void makeHome(Setup setup) throws IOException, GeneralSecurityException {
         Folders.delete(home);
+        boolean hasConsole = ports.containsKey(CONSOLE_PORT);
         for (String folder : List.of("conf", "logs", "tmp", "plugins/admin", "resources/database", "resources/security")) {
             Files.createDirectories(home.resolve(folder));
         }
-        write("openfire.xml", "conf/openfire.xml");
+        Files.writeString(
+                home.resolve("conf/openfire.xml"),
+                Installation.template("openfire.xml")
+                        .replace("<port>-1</port>", "<port>" + ports.getOrDefault(CONSOLE_PORT, -1) + "</port>"));
         write("security.xml", "conf/security.xml");
         write("log4j.properties", "conf/log4j.properties");
         write("log4j2.xml", "conf/log4j2.xml");
-        write("admin-plugin.xml", "plugins/admin/plugin.xml");
+        if (hasConsole) {
+            Files.delete(home.resolve("plugins/admin"));
+            Installation.used().makeConsole(home.resolve("plugins/admin"));
+        } else {
+            write("admin-plugin.xml", "plugins/admin/plugin.xml");
+        }
 
         StringBuilder schema = new StringBuilder(Installation.used().schema());
         Map<String, String> properties = new LinkedHashMap<>(setup.properties);
@@ -485,6 +503,11 @@ public final class OpenfireServer implements AutoCloseable {
     /** Where they begin with TLS, if {@link Setup#tls} was asked for. */
     Door directTlsDoor() {
         return new Door(domain, port(TLS_PORT));
+    }
+
+    /** Where the web console is, if {@link Setup#console} was asked for. */
+    public String webConsole() {
+        return "http://127.0.0.1:" + port(CONSOLE_PORT) + "/";
     }
 
     public OpenfireVersion version() {

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -30,6 +31,7 @@ import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginListener;
 import org.jivesoftware.openfire.container.PluginManager;
+import org.jivesoftware.openfire.security.SecurityAuditManager;
 import org.jivesoftware.openfire.session.ClientSession;
 import org.jivesoftware.openfire.session.LocalSession;
 import org.jivesoftware.openfire.spi.ConnectionListener;
@@ -105,6 +107,13 @@ final class Commands {
                 return ask("lastActivity", new Class<?>[] {String.class}, arguments[0]);
             case "why":
                 return ask("why", new Class<?>[] {String.class}, arguments[0]);
+            case "audit":
+                return SecurityAuditManager.getInstance().getEvents(null, 0, 1000, null, null).stream()
+                        .map(event -> event.getUsername() + " " + event.getSummary() + ": " + event.getDetails())
+                        .collect(Collectors.joining("\n"));
+            case "locale":
+                JiveGlobals.setLocale(Locale.forLanguageTag(arguments[0]));
+                return "";
             case "refusal":
                 return ask("refusal", new Class<?>[] {});
             case "close":

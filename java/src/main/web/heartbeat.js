@@ -1,0 +1,61 @@
+// Makes the pages better where there is JavaScript. Without it everything works, by forms and links.
+(function () {
+    'use strict';
+
+    // Openfire gives a new form token with each answer, and takes only the newest: forms get it from wherever it comes.
+    function renewTokens(from) {
+        var fresh = from.querySelector('input[name="csrf"]');
+        if (fresh) {
+            document.querySelectorAll('#heartbeat input[name="csrf"]').forEach(function (field) {
+                field.value = fresh.value;
+            });
+        }
+    }
+
+    function fetchPage(url) {
+        return fetch(url, { credentials: 'same-origin' }).then(function (response) {
+            return response.text();
+        }).then(function (text) {
+            var page = new DOMParser().parseFromString(text, 'text/html');
+            renewTokens(page);
+            return page;
+        });
+    }
+
+    // Settings: what the fields mean is shown as they are filled in.
+    function previewSettings(form) {
+        var timer = 0;
+        var asked = 0;
+        function preview() {
+            var query = new URLSearchParams(new FormData(form));
+            query.delete('token');
+            query.delete('csrf');
+            query.set('preview', '1');
+            var mine = ++asked;
+            fetchPage('settings?' + query).then(function (page) {
+                var meaning = page.getElementById('meaning');
+                if (meaning && mine === asked) {
+                    document.getElementById('meaning').replaceChildren.apply(
+                        document.getElementById('meaning'), [].slice.call(meaning.childNodes));
+                }
+            }).catch(function () {
+                // The button does the same.
+            });
+        }
+        form.addEventListener('input', function (event) {
+            var unit = event.target.name && form.elements[event.target.name + '-unit'];
+            if (unit && unit.value === '' && event.target.value !== '') {
+                unit.value = 'm';
+            }
+            window.clearTimeout(timer);
+            timer = window.setTimeout(preview, 300);
+        });
+    }
+
+    document.addEventListener('DOMContentLoaded', function () {
+        var fields = document.getElementById('fields');
+        if (fields) {
+            previewSettings(fields);
+        }
+    });
+}());

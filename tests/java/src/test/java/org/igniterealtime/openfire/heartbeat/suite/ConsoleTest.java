@@ -1,0 +1,268 @@
+package org.igniterealtime.openfire.heartbeat.suite;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.List;
+import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.Products;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.openqa.selenium.Keys;
+
+/**
+ * The pages of the admin console, served by Openfire's own machinery for plugins, in a real browser. Pictures of what it
+ * showed are kept in {@code build/console}.
+ */
+@Timeout(120)
+final class ConsoleTest {
+    private static final String POLICY = "plugin.heartbeat.policy";
+    private static final String ENABLED = "plugin.heartbeat.enabled";
+    private static final List<String> PAGES = List.of("settings");
+
+    private static OpenfireServer server;
+    private static Browser browser;
+
+    @BeforeAll
+    static void start() {
+        server = OpenfireServer.named("console")
+                .console()
+                .plugin(Products.plugin())
+                .start();
+        server.users(List.of("admin"));
+        browser = new Browser(server.webConsole(), true);
+    }
+
+    @AfterAll
+    static void stop() {
+        if (browser != null) {
+            browser.close();
+        }
+        if (server != null) {
+            List<String> faults = server.faults();
+            server.close();
+            assertEquals(List.of(), faults);
+        }
+    }
+
+    @BeforeEach
+    void asItWasInstalled() {
+        server.command("locale", "en");
+        server.delete(POLICY);
+        server.delete(ENABLED);
+        browser.size(1280, 900);
+    }
+
+    private static String policy() {
+        return server.status(false).getAsJsonObject("policy").toString();
+    }
+
+    @Test
+    void isInTheMenuBesideTheIdlePolicy() {
+        browser.open("settings");
+        assertTrue(browser.has("#menu-heartbeat-settings"), browser.driver().getPageSource());
+        assertTrue(browser.find("#menu-heartbeat-settings").getText().contains("Silent Clients"));
+        assertTrue(browser.has("#menu-client-connections-settings"));
+    }
+
+    @Test
+    void everyPageIsInOrder() {
+        for (String language : List.of("en", "zh-CN")) {
+            server.command("locale", language);
+            for (String page : PAGES) {
+                browser.size(1280, 900);
+                browser.open(page);
+                browser.look(page + "-" + language);
+                assertEquals(language, browser.find("#heartbeat").getAttribute("lang"));
+                browser.size(400, 800);
+                browser.open(page);
+                browser.look(page + "-" + language + "-narrow");
+                browser.assertQuiet();
+            }
+        }
+    }
+
+    @Test
+    void otherLanguagesFallBackToEnglish() {
+        server.command("locale", "fr");
+        browser.open("settings");
+        assertEquals("en", browser.find("#heartbeat").getAttribute("lang"));
+        assertTrue(browser.text().contains("What this means"));
+    }
+
+    @Test
+    void whatItMeansIsShownBeforeItIsSaved() {
+        browser.open("settings");
+        assertTrue(browser.text().contains("A silent client is pinged after 3 min, and disconnected after 6 min"));
+        browser.fill("#k-idle", "2");
+        browser.choose("select[name=idle-unit]", "m");
+        browser.fill("#k-ack_timeout", "30");
+        browser.choose("select[name=ack_timeout-unit]", "s");
+        browser.fill("#k-retries", "1");
+        String meant = "pinged after 2 min, then up to 1 more times, 30 s apart, and disconnected after 3 min";
+        browser.waitFor(by -> browser.text().contains(meant), "what it would mean");
+        assertTrue(browser.text().contains("It is not saved yet"));
+        assertTrue(policy().contains("\"idle\":\"3m\""), policy());
+        browser.press("button[value=save]");
+        assertTrue(browser.text().contains("The settings were saved"));
+        assertTrue(browser.text().contains(meant));
+        assertTrue(policy().contains("\"idle\":\"2m\""), policy());
+        assertTrue(policy().contains("\"retries\":1"), policy());
+        assertTrue(server.command("audit").contains("admin Heartbeat: changed the policy: " + POLICY), "the audit log");
+        browser.assertQuiet();
+    }
+
+    @Test
+    void aWrongFieldIsRefusedBesideItAndLosesNothing() {
+        browser.open("settings");
+        browser.fill("#k-idle", "5");
+        browser.choose("select[name=idle-unit]", "m");
+        browser.fill("#k-spread", "6");
+        browser.choose("select[name=spread-unit]", "m");
+        browser.press("button[value=save]");
+        browser.forgetSaid();
+        assertTrue(browser.find("tr:has(#k-spread) .hb-bad").getText().contains("shorter than idle"));
+        assertEquals("5", browser.find("#k-idle").getAttribute("value"));
+        assertEquals("6", browser.find("#k-spread").getAttribute("value"));
+        assertEquals("null", server.command("get", POLICY));
+        browser.look("settings-refused");
+    }
+
+    @Test
+    void jsonIsRefusedWithItsPlaceAndKept() {
+        browser.open("settings");
+        String wrong = "{\n  \"idle\": \"2m\",\n  \"retries\": \"<script>alert(1)</script>\"\n}";
+        browser.fill("textarea", wrong);
+        browser.press("button[value=json]");
+        browser.forgetSaid();
+        assertTrue(browser.find("#json-error").getText().contains("Line 3, column 14:"), browser.text());
+        assertTrue(browser.find("#json-error").getText().contains("a whole number from 0 to 10 expected"));
+        assertEquals(wrong, browser.find("textarea").getAttribute("value"));
+        assertEquals("null", server.command("get", POLICY));
+        browser.look("settings-json-refused");
+        browser.fill("textarea", "{\"idle\": \"90s\"}");
+        browser.press("button[value=json]");
+        assertTrue(policy().contains("\"idle\":\"90s\""), policy());
+        assertEquals("90", browser.find("#k-idle").getAttribute("value"));
+    }
+
+    @Test
+    void aPolicyThatSomebodyElseBrokeIsShown() {
+        server.set(POLICY, "{\"idle\": \"</textarea><script>document.title='stolen'</script>\"}");
+        browser.open("settings");
+        assertTrue(browser.text().contains("holds a text that is refused"));
+        assertFalse(browser.driver().getTitle().contains("stolen"));
+        assertFalse(browser.has("#heartbeat script"));
+        browser.assertQuiet();
+    }
+
+    @Test
+    void defaultsAreRestoredAfterAQuestion() {
+        server.set(POLICY, "{\"idle\": \"2m\"}");
+        browser.open("settings");
+        browser.press("a[href='settings?confirm=defaults']");
+        browser.look("settings-confirm");
+        assertTrue(policy().contains("\"idle\":\"2m\""), policy());
+        browser.press("button[value=defaults]");
+        assertEquals("null", server.command("get", POLICY));
+        assertTrue(policy().contains("\"idle\":\"3m\""), policy());
+    }
+
+    @Test
+    void openfiresOwnHandlingCanBeGivenBackAndTakenAgain() {
+        browser.open("settings");
+        browser.press("button[value=off]");
+        assertTrue(browser.text().contains("Openfire's own idle policy is in charge"));
+        assertEquals("null", server.command("status", "false"));
+        browser.look("settings-off");
+        browser.press("button[value=on]");
+        assertTrue(browser.text().contains("Heartbeat is in charge"));
+        assertTrue(policy().contains("\"idle\":\"3m\""), policy());
+        String audit = server.command("audit");
+        assertTrue(audit.contains("admin Heartbeat: switched off") && audit.contains("admin Heartbeat: switched on"), audit);
+    }
+
+    @Test
+    void theKeyboardIsEnough() {
+        browser.open("settings");
+        browser.find("#k-idle").sendKeys("4", Keys.TAB, "minutes", Keys.TAB);
+        browser.find("button[value=save]").sendKeys(Keys.ENTER);
+        browser.waitFor(by -> policy().contains("\"idle\":\"4m\""), "the policy");
+    }
+
+    @Test
+    void itWorksWithoutScripts() {
+        try (Browser plain = new Browser(server.webConsole(), false)) {
+            plain.open("settings");
+            plain.fill("#k-retries", "3");
+            plain.press("button[name=preview]");
+            assertTrue(plain.text().contains("then up to 3 more times"));
+            assertEquals("null", server.command("get", POLICY));
+            plain.press("button[value=save]");
+            assertTrue(policy().contains("\"retries\":3"), policy());
+        }
+    }
+
+    // ---- What does not come from the pages.
+
+    private static HttpResponse<String> ask(String method, String page, String body, String... headers)
+            throws IOException, InterruptedException {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(server.webConsole() + "plugins/heartbeat/" + page))
+                .method(method, HttpRequest.BodyPublishers.ofString(body))
+                .header("Content-Type", "application/x-www-form-urlencoded");
+        if (headers.length > 0) {
+            request.headers(headers);
+        }
+        return HttpClient.newHttpClient().send(request.build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private static String cookie() {
+        return browser.driver().manage().getCookies().stream()
+                .map(cookie -> cookie.getName() + "=" + cookie.getValue())
+                .reduce((a, b) -> a + "; " + b)
+                .orElseThrow();
+    }
+
+    @Test
+    void nobodySeesOrChangesAnythingWithoutALogin() throws Exception {
+        for (String page : PAGES) {
+            assertEquals(302, ask("GET", page, "").statusCode(), page);
+            assertEquals(302, ask("POST", page, "do=off").statusCode(), page);
+        }
+        assertTrue(policy().contains("idle"));
+    }
+
+    @Test
+    void nothingIsChangedByGetOrWithoutTheToken() throws Exception {
+        browser.open("settings");
+        String cookie = cookie();
+        assertEquals(405, ask("GET", "settings?do=off", "", "Cookie", cookie).statusCode());
+        assertEquals(405, ask("PUT", "settings", "do=off", "Cookie", cookie).statusCode());
+        HttpResponse<String> refused = ask("POST", "settings", "do=off&token=wrong", "Cookie", cookie);
+        // Where Openfire looks first, it sends back to the page.
+        assertTrue(refused.statusCode() == 400 || refused.statusCode() == 302, refused.toString());
+        assertFalse(server.command("status", "false").equals("null"));
+    }
+
+    @Test
+    void scriptsAndFramesFromElsewhereAreForbidden() throws Exception {
+        browser.open("settings");
+        HttpResponse<String> page = ask("GET", "settings", "", "Cookie", cookie());
+        List<String> policies = page.headers().allValues("Content-Security-Policy");
+        assertTrue(
+                policies.stream().anyMatch(policy -> policy.contains("default-src 'none'")
+                        && policy.contains("script-src 'self';")
+                        && policy.contains("frame-ancestors 'self'")),
+                policies.toString());
+        assertFalse(page.body().substring(page.body().indexOf("id=\"heartbeat\"")).contains("<script"));
+    }
+}
