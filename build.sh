@@ -92,6 +92,8 @@ find_missing() {
     # Clients that are stopped and links that are cut.
     need procps has kill
     need nftables has nft
+    # A younger Java, from PyPI.
+    need python3-pip python3 -m pip --version
     # A client over WebSocket.
     need nodejs has node
     need npm has npm

@@ -104,6 +104,12 @@ final class NativeLibrary {
             return new NativeLibrary(platform, version, file, null);
         } catch (IOException | LinkageError e) {
             return refused(platform, file + " can not be loaded: " + messageOf(e));
+        } catch (RuntimeException e) {
+            // IllegalCallerException, which Java 8 does not have: a Java that lets only those load a library who are named.
+            return refused(
+                    platform,
+                    file + " can not be loaded: " + messageOf(e)
+                            + ". Start Openfire's Java with --enable-native-access=ALL-UNNAMED");
         }
     }
 

@@ -137,7 +137,7 @@ class NativeLibraryTest {
         known.setProperty(PLATFORM + ".sha256", sha256(content));
     }
 
-    private static String sha256(byte[] content) throws Exception {
+    static String sha256(byte[] content) throws Exception {
         return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
     }
 }

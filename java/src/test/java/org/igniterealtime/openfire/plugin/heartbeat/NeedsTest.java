@@ -29,7 +29,10 @@ class NeedsTest {
             // The adapters look for themselves: each is for other servers.
             files.filter(file -> file.toString().endsWith(".class"))
                     .filter(file -> !file.getParent().endsWith("mina"))
-                    .forEach(file -> addMembers(file, used));
+                    .forEach(file -> {
+                        addMembers(file, "org/jivesoftware/", used);
+                        addMembers(file, "org/xmpp/", used);
+                    });
         }
         assertEquals(String.join("\n", used), String.join("\n", Needs.members()));
     }
@@ -54,8 +57,8 @@ class NeedsTest {
         assertEquals("org.jivesoftware.None", thrown.getMessage());
     }
 
-    /** Members of Openfire and its packets that a class refers to (JVM specification, section 4.4). */
-    private static void addMembers(Path file, Set<String> members) {
+    /** Members that a class refers to, of classes whose names begin so (JVM specification, section 4.4). */
+    static void addMembers(Path file, String beginning, Set<String> members) {
         try (DataInputStream in = new DataInputStream(Files.newInputStream(file))) {
             in.readInt();
             in.readInt();
@@ -85,7 +88,7 @@ class NeedsTest {
                     String owner = texts[pairs[pairs[i][0]][0]];
                     int[] member = pairs[pairs[i][1]];
                     assertEquals(NAME_AND_TYPE, tags[pairs[i][1]]);
-                    if (owner.startsWith("org/jivesoftware/") || owner.startsWith("org/xmpp/")) {
+                    if (owner.startsWith(beginning)) {
                         members.add(owner + "." + texts[member[0]] + ":" + texts[member[1]]);
                     }
                 }
