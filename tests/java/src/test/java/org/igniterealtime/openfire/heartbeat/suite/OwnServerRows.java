@@ -57,6 +57,7 @@ final class OwnServerRows {
                 new OwnRow(
                         "unload-quiet", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::unloadQuiet),
                 new OwnRow("reload-20", OwnServerRows::reload20),
+                new OwnRow("upgrade", Upgrade::play),
                 new OwnRow("broken-library", Site.Kind.ALONE, setup -> setup, OwnServerRows::brokenLibrary),
                 new OwnRow("ticker-dead", OwnServerRows::tickerDead),
                 new OwnRow("server-sleeps", OwnServerRows::serverSleeps),
@@ -400,7 +401,7 @@ final class OwnServerRows {
      * Lines of the memory map that belong to copies of the library, when all copies are gone that nobody wants: the JVM
      * unloads a library some time after the collection that found its class loader to be garbage.
      */
-    private static int copiesLeft(OpenfireServer server) {
+    static int copiesLeft(OpenfireServer server) {
         int least = Integer.MAX_VALUE;
         for (int i = 0; i < 5; i++) {
             server.command("forget");

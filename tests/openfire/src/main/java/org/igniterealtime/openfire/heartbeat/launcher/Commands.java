@@ -114,6 +114,8 @@ final class Commands {
             case "locale":
                 JiveGlobals.setLocale(Locale.forLanguageTag(arguments[0]));
                 return "";
+            case "journal":
+                return ask("journal", new Class<?>[] {});
             case "refusal":
                 return ask("refusal", new Class<?>[] {});
             case "close":
@@ -143,6 +145,8 @@ final class Commands {
                 try (Stream<Path> open = Files.list(Paths.get("/proc/self/fd"))) {
                     return Long.toString(open.count());
                 }
+            case "vitals":
+                return Vitals.text(arguments[0]);
             case "heap":
                 System.gc();
                 Runtime runtime = Runtime.getRuntime();
@@ -352,10 +356,13 @@ final class Commands {
                 database.close();
             }
         }
-        Field inherited = Thread.class.getDeclaredField("inheritedAccessControlContext");
-        inherited.setAccessible(true);
-        for (Thread thread : Thread.getAllStackTraces().keySet()) {
-            inherited.set(thread, null);
+        // Java 24 and later remember no code.
+        if (Runtime.version().feature() < 24) {
+            Field inherited = Thread.class.getDeclaredField("inheritedAccessControlContext");
+            inherited.setAccessible(true);
+            for (Thread thread : Thread.getAllStackTraces().keySet()) {
+                inherited.set(thread, null);
+            }
         }
     }
 
