@@ -46,6 +46,11 @@ abstract class Page extends HttpServlet {
         this.template = id;
     }
 
+    /** The entry of the menu that it belongs to. */
+    String menuId() {
+        return id;
+    }
+
     /** Fills the model of the template. Called for GET, and for a POST that was refused. */
     abstract void show(Visit visit, Map<String, Object> model) throws IOException;
 
@@ -122,7 +127,7 @@ abstract class Page extends HttpServlet {
 
     private void render(Visit visit, Map<String, Object> model) throws IOException {
         HeartbeatPlugin plugin = HeartbeatPlugin.loaded();
-        model.put("id", id);
+        model.put("id", menuId());
         model.put("text", visit.texts);
         model.put("token", visit.token());
         model.put("csrf", visit.openfiresToken());

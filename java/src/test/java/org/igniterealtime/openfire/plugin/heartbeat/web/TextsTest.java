@@ -27,7 +27,11 @@ class TextsTest {
     /** The core names these: keys of the policy and their words, states, reasons, verbs. */
     private static final Pattern BY_THE_CORE = Pattern.compile(
             "(?:key|help)-(?:idle|ping|ack_timeout|retries|spread|on_dead|login_within|pings_per_tick)"
-                    + "|on_dead-(?:auto|close|cut)|unit-[smhd]");
+                    + "|on_dead-(?:auto|close|cut)|unit-[smhd]|sm-(?:off|on|resumable)"
+                    + "|column-(?:jid|ends|silent|rtt|pings|transport|state)"
+                    + "|state-(?:connected|alive|pinging|pinged|closing|detached|closed)"
+                    + "|action-(?:nothing|ping|disconnect|close|cut|abort|unavailable)"
+                    + "|why-(?:none|idle|retry|no-answer|silent|not-logged-in|stuck|not-told|spoke|logout|closed|resumed|admin)");
 
     private static Properties read(String file) throws IOException {
         Properties texts = new Properties();

@@ -9,9 +9,13 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.ArrayList;
 import java.util.List;
+import org.igniterealtime.openfire.heartbeat.harness.Event;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
+import org.igniterealtime.openfire.heartbeat.harness.RawClient;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +31,7 @@ import org.openqa.selenium.Keys;
 final class ConsoleTest {
     private static final String POLICY = "plugin.heartbeat.policy";
     private static final String ENABLED = "plugin.heartbeat.enabled";
-    private static final List<String> PAGES = List.of("settings");
+    private static final List<String> PAGES = List.of("settings", "sessions");
 
     private static OpenfireServer server;
     private static Browser browser;
@@ -38,7 +42,7 @@ final class ConsoleTest {
                 .console()
                 .plugin(Products.plugin())
                 .start();
-        server.users(List.of("admin"));
+        server.users(List.of("admin", "alice", "bob"));
         browser = new Browser(server.webConsole(), true);
     }
 
@@ -209,6 +213,98 @@ final class ConsoleTest {
             assertEquals("null", server.command("get", POLICY));
             plain.press("button[value=save]");
             assertTrue(policy().contains("\"retries\":3"), policy());
+        }
+    }
+
+    // ---- Live sessions.
+
+    private static final String HOSTILE = "<img src=x onerror=\"document.title='stolen'\">&'{{jid}}";
+
+    /** From right to left; what mixes directions is no resource (RFC 3454, section 6). */
+    private static final String HEBREW = "\u05e9\u05dc\u05d5\u05dd";
+
+    private static RawClient login(String user, String resource) {
+        return RawClient.login(server.door(), user, resource)
+                .answerPings(PingAnswer.RESULT)
+                .available()
+                .sync();
+    }
+
+    @Test
+    void whatSessionsAreCalledIsShownAndNotObeyed() {
+        try (RawClient alice = login("alice", HOSTILE);
+                RawClient bob = login("bob", HEBREW)) {
+            browser.open("sessions");
+            browser.look("sessions-hostile");
+            assertTrue(browser.text().contains("alice@console.test/" + HOSTILE), browser.text());
+            assertTrue(browser.text().contains("bob@console.test/" + HEBREW), browser.text());
+            assertFalse(browser.driver().getTitle().contains("stolen"));
+            browser.press("td.hb-jid a");
+            browser.look("session-hostile");
+            assertTrue(browser.text().contains(HOSTILE), browser.text());
+            assertTrue(browser.text().contains("alive"));
+            assertFalse(browser.has("#heartbeat img"));
+            browser.open("sessions?q=%22%3E%3Cscript%3Edocument.title%3D%27stolen%27%3C%2Fscript%3E&state=%3Cb%3E&sort=%22&from=-1");
+            assertTrue(browser.text().contains("No session is like that."));
+            assertFalse(browser.has("#heartbeat script"));
+            browser.assertQuiet();
+        }
+    }
+
+    @Test
+    void aSessionIsPingedAndDisconnectedAtAnAdministratorsWord() {
+        try (RawClient bob = login("bob", "phone")) {
+            browser.open("sessions?q=BOB");
+            browser.press("td.hb-jid a");
+            assertTrue(browser.text().contains("none yet"));
+            browser.press("button[value=ping]");
+            assertTrue(browser.text().contains("A ping was sent"));
+            bob.await("a ping", event -> event.stanza() != null && event.stanza().isPing());
+            browser.waitFor(
+                    by -> {
+                        browser.open("session?jid=bob%40console.test%2Fphone");
+                        return !browser.text().contains("none yet");
+                    },
+                    "the round trip");
+            browser.press(".hb-disconnect");
+            browser.look("session-confirm");
+            assertFalse(bob.isOver());
+            browser.press("button[value=disconnect]");
+            assertTrue(browser.text().contains("The session is being disconnected"));
+            bob.await("the end", event -> event.kind() == Event.Kind.CLOSED);
+            browser.open("session?jid=bob%40console.test%2Fphone");
+            assertTrue(browser.text().contains("an administrator asked for it"), browser.text());
+            browser.look("session-over");
+            String audit = server.command("audit");
+            assertTrue(audit.contains("admin Heartbeat: disconnected a session: bob@console.test/phone"), audit);
+        }
+    }
+
+    @Test
+    void sessionsAreFilteredSortedAndCutIntoPages() {
+        List<RawClient> strangers = new ArrayList<>();
+        try (RawClient bob = login("bob", "desk");
+                RawClient alice = login("alice", "desk")) {
+            for (int i = 0; i < 101; i++) {
+                strangers.add(RawClient.connect(server.door(), "stranger").openStream());
+            }
+            browser.open("sessions?state=connected");
+            assertEquals("Sessions 1 to 100 of 101", browser.find("#count").getText());
+            assertEquals(100, browser.all("#heartbeat tbody tr").size());
+            browser.press("#next");
+            assertEquals("Sessions 101 to 101 of 101", browser.find("#count").getText());
+            assertFalse(browser.has("#next"));
+            browser.press("#previous");
+            assertTrue(browser.has("input[value=connected]:checked"));
+            browser.open("sessions?q=desk&sort=jid&order=down");
+            assertEquals(
+                    List.of("bob@console.test/desk", "alice@console.test/desk"),
+                    browser.all("td.hb-jid a").stream().map(link -> link.getText()).toList());
+            assertEquals("descending", browser.find("th[aria-sort]").getAttribute("aria-sort"));
+            browser.open("sessions?q=desk&from=5000");
+            assertEquals("Sessions 1 to 2 of 2", browser.find("#count").getText());
+        } finally {
+            strangers.forEach(RawClient::close);
         }
     }
 
