@@ -33,7 +33,7 @@ public final class Sessions {
 
     private final NativeCore core;
     private final Clock clock;
-    private final Map<Long, Watched> byToken = new ConcurrentHashMap<>();
+    private final Slots byToken = new Slots();
     private final Map<Connection, Watched> byConnection = new ConcurrentHashMap<>();
     private final Map<LocalClientSession, Watched> bySession = new ConcurrentHashMap<>();
     private final Map<LocalClientSession, Watched> detached = new ConcurrentHashMap<>();
@@ -79,7 +79,7 @@ public final class Sessions {
             return null;
         }
         Watched watched = new Watched(token, transport, clock, core.cellPage(token));
-        byToken.put(token, watched);
+        byToken.put(watched);
         return watched;
     }
 
@@ -326,7 +326,7 @@ public final class Sessions {
             watched.ended = true;
             watched.session = session;
             if (bySession.putIfAbsent(session, watched) != null) {
-                byToken.remove(watched.token);
+                byToken.remove(watched);
                 core.closed(watched.token);
                 return;
             }
@@ -398,7 +398,7 @@ public final class Sessions {
                 core.resumed(from.token, to.token);
             }
             detached.remove(session, from);
-            byToken.remove(from.token);
+            byToken.remove(from);
             Log.debug("{} was resumed", session.getAddress());
         }
     }
@@ -415,7 +415,7 @@ public final class Sessions {
     }
 
     private void close(LocalClientSession session, Watched watched) {
-        byToken.remove(watched.token);
+        byToken.remove(watched);
         core.closed(watched.token);
         if (session != null && bySession.get(session) == watched) {
             watched.looks = LEAVING_LOOKS;

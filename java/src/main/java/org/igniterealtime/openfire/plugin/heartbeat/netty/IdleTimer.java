@@ -10,56 +10,42 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Openfire's idle timer of one channel. It looks at the clock at every read and has a task of its own in the queue of
+ * Openfire's idle timer of a channel. It looks at the clock at every read and has a task of its own in the queue of
  * its thread, so it is taken out while nobody needs it, and an equal one is put back in its place.
  *
- * <p>Threads: the caller sees to it that one thread at a time calls.
+ * <p>Threads: the caller sees to it that one thread at a time calls for a channel.
  */
 final class IdleTimer {
-    private final Channel channel;
-    private final NettyOpenfire openfire;
+    private IdleTimer() {}
 
-    /** What stands right behind it: put before Openfire's reaction to silence. */
-    private final String behind;
-
-    private long readerIdleMs;
-    private boolean out;
-
-    IdleTimer(Channel channel, NettyOpenfire openfire, String behind) {
-        this.channel = channel;
-        this.openfire = openfire;
-        this.behind = behind;
-    }
-
-    /** Leaves it where it is if it is not what we know how to put back. */
-    void takeOut() {
+    /**
+     * Takes it out. Leaves it where it is if it is not what we know how to put back.
+     *
+     * @param behind what stands right behind it: put before Openfire's reaction to silence
+     * @return its reader idle time in milliseconds, or -1: it is where it was
+     */
+    static long takeOut(Channel channel, String behind) {
         ChannelPipeline pipeline = channel.pipeline();
         ChannelHandler handler = pipeline.get(NettyOpenfire.IDLE_STATE);
-        if (out || handler == null || !isKnown(handler) || !isInItsPlace(pipeline)) {
-            return;
+        if (handler == null || !isKnown(handler) || !isInItsPlace(pipeline, behind)) {
+            return -1;
         }
-        readerIdleMs = ((IdleStateHandler) handler).getReaderIdleTimeInMillis();
         try {
             pipeline.remove(handler);
-            out = true;
+            return ((IdleStateHandler) handler).getReaderIdleTimeInMillis();
         } catch (NoSuchElementException | RejectedExecutionException e) {
             // Closed at this moment, or its thread has ended.
+            return -1;
         }
     }
 
     /**
-     * Done on the thread of the channel it knows of the last read; else it counts as just read from.
+     * Puts an equal one back. Done on the thread of the channel it knows of the last read; else it counts as just read
+     * from.
      *
      * @param ageUs how long ago the channel was last read from, in microseconds
      */
-    void putBack(long ageUs) {
-        if (!out) {
-            return;
-        }
-        out = false;
-        if (!channel.isOpen()) {
-            return;
-        }
+    static void putBack(Channel channel, NettyOpenfire openfire, String behind, long readerIdleMs, long ageUs) {
         // Of before we came, or of the moment at which it went out.
         openfire.forgetIdle(channel);
         IdleStateHandler equal = new IdleStateHandler(readerIdleMs, 0, 0, TimeUnit.MILLISECONDS);
@@ -81,7 +67,7 @@ final class IdleTimer {
         return timer.getWriterIdleTimeInMillis() == 0 && timer.getAllIdleTimeInMillis() == 0;
     }
 
-    private boolean isInItsPlace(ChannelPipeline pipeline) {
+    private static boolean isInItsPlace(ChannelPipeline pipeline, String behind) {
         List<String> names = pipeline.names();
         return names.indexOf(behind) == names.indexOf(NettyOpenfire.IDLE_STATE) + 1;
     }

@@ -43,7 +43,7 @@ public final class NettyAdapter implements Adapter {
     private final Sessions sessions;
     private final NettyOpenfire openfire;
     private final NettyOpenfire.Acceptors acceptors;
-    private final Consumer<Connection> interrupter;
+    private final NettyConnection.Common common;
     private final Object factory;
     private final RateLimit faults = new RateLimit();
     private final Map<Channel, NettyConnection> watched = new ConcurrentHashMap<>();
@@ -82,8 +82,8 @@ public final class NettyAdapter implements Adapter {
             throws ReflectiveOperationException {
         this.sessions = sessions;
         this.acceptors = acceptors;
-        this.interrupter = interrupter;
         openfire = NettyOpenfire.find();
+        common = new NettyConnection.Common(sessions, openfire, interrupter, faults, this::over);
         factory = openfire.factory(this::watch);
     }
 
@@ -185,7 +185,7 @@ public final class NettyAdapter implements Adapter {
         if (detached || watched.containsKey(channel)) {
             return;
         }
-        NettyConnection connection = new NettyConnection(channel, sessions, openfire, interrupter, faults, this::over);
+        NettyConnection connection = new NettyConnection(channel, common);
         if (watched.putIfAbsent(channel, connection) != null) {
             return;
         }

@@ -29,9 +29,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One connection on Netty, and the handlers by which it is watched: the first of the pipeline stamps reads, ahead of
- * TLS and compression; one keeps silence from Openfire; and two stand around Openfire's own handler, on its thread, and
- * see the connection end in order with the stanzas that came before. Only the first is on the way of a read, and
- * Openfire's idle timer is off it while the core is in charge.
+ * TLS and compression; one stands before Openfire's own handler, on its thread, and sees the connection end in order with
+ * the stanzas that came before; and where Openfire's idle timer is not out, one keeps silence from Openfire. Only the first
+ * is on the way of a read.
+ *
+ * <p>There is one of these for each client, so what all have in common is elsewhere, and handlers are few: each takes a
+ * context of Netty's.
  */
 final class NettyConnection implements Transport {
     private static final Logger Log = LoggerFactory.getLogger(NettyConnection.class);
@@ -40,48 +43,58 @@ final class NettyConnection implements Transport {
     private static final String READ = "heartbeat-read";
     private static final String IDLE = "heartbeat-idle";
     private static final String BEFORE = "heartbeat-before";
-    private static final String AFTER = "heartbeat-after";
-    private static final String[] NAMES = {READ, IDLE, BEFORE, AFTER};
+    private static final String[] NAMES = {READ, IDLE, BEFORE};
+
+    /** Of {@link #timer}: Openfire's own is where it was. */
+    private static final long IN_PLACE = -1;
 
     /** How many looks its own event has to come, once it was found closed. */
     private static final int PATIENCE = 60;
 
     private final Channel channel;
-    private final Sessions sessions;
-    private final NettyOpenfire openfire;
-    private final Consumer<Connection> interrupter;
-    private final RateLimit faults;
-    private final Consumer<NettyConnection> over;
-    private final String remote;
+    private final Common common;
     private volatile Watched watched;
 
     /** Openfire's threads for the stanzas of this connection. */
     private volatile EventExecutor executor;
 
-    /** Guarded by this. */
-    private final IdleTimer idleTimer;
+    /** The reader idle time of Openfire's idle timer in milliseconds while it is out, or IN_PLACE. Guarded by this. */
+    private long timer = IN_PLACE;
 
     /** Guarded by this. */
     private boolean removed;
 
     private int looks;
 
-    NettyConnection(
-            Channel channel,
-            Sessions sessions,
-            NettyOpenfire openfire,
-            Consumer<Connection> interrupter,
-            RateLimit faults,
-            Consumer<NettyConnection> over) {
+    /** What all connections of an adapter have in common. */
+    static final class Common {
+        final Sessions sessions;
+        final NettyOpenfire openfire;
+        final Consumer<Connection> interrupter;
+        final RateLimit faults;
+
+        /** Is told of each connection that is over. */
+        final Consumer<NettyConnection> over;
+
+        Common(
+                Sessions sessions,
+                NettyOpenfire openfire,
+                Consumer<Connection> interrupter,
+                RateLimit faults,
+                Consumer<NettyConnection> over) {
+            this.sessions = sessions;
+            this.openfire = openfire;
+            this.interrupter = interrupter;
+            this.faults = faults;
+            this.over = over;
+        }
+    }
+
+    NettyConnection(Channel channel, Common common) {
         this.channel = channel;
-        this.sessions = sessions;
-        this.openfire = openfire;
-        this.interrupter = interrupter;
-        this.faults = faults;
-        this.over = over;
-        // Kept: a closed channel has forgotten it.
-        remote = String.valueOf(channel.remoteAddress());
-        idleTimer = new IdleTimer(channel, openfire, IDLE);
+        this.common = common;
+        // Once asked, Netty knows it of a closed channel too.
+        channel.remoteAddress();
     }
 
     Channel channel() {
@@ -91,14 +104,14 @@ final class NettyConnection implements Transport {
     /** Begins to watch. False: the core could not take it. */
     boolean start() {
         ChannelPipeline pipeline = channel.pipeline();
-        ChannelHandlerContext business = pipeline.context(openfire.businessLogic);
+        ChannelHandlerContext business = pipeline.context(common.openfire.businessLogic);
         if (business == null || pipeline.context(NettyOpenfire.KEEP_ALIVE) == null) {
             throw new IllegalStateException("Openfire's handlers are not where they should be: " + pipeline.names());
         }
         executor = business.executor();
-        long age = openfire.lastRead.ageUs(channel);
-        long read = Math.max(0, sessions.clock().nowUs() - age);
-        Watched ours = sessions.opened(this, read, read);
+        long age = common.openfire.lastRead.ageUs(channel);
+        long read = Math.max(0, common.sessions.clock().nowUs() - age);
+        Watched ours = common.sessions.opened(this, read, read);
         if (ours == null) {
             return false;
         }
@@ -106,11 +119,11 @@ final class NettyConnection implements Transport {
         try {
             addHandlers(pipeline, business.name());
         } catch (RuntimeException | LinkageError e) {
-            sessions.ended(ours);
+            common.sessions.ended(ours);
             throw e;
         }
-        sessions.connected(ours);
-        if (openfire.lastRead.ageUs(channel) < age) {
+        common.sessions.connected(ours);
+        if (common.openfire.lastRead.ageUs(channel) < age) {
             // It passed before the handler was there.
             ours.read();
         }
@@ -123,10 +136,35 @@ final class NettyConnection implements Transport {
             return;
         }
         if (charge == Sessions.Charge.OURS) {
-            idleTimer.takeOut();
+            takeTimerOut();
         } else if (charge == Sessions.Charge.OPENFIRES) {
-            idleTimer.putBack(watched.silentUs());
+            putTimerBack(watched.silentUs());
         }
+    }
+
+    /** Without it there is no silence to be kept from Openfire either. */
+    private void takeTimerOut() {
+        if (timer == IN_PLACE) {
+            timer = IdleTimer.takeOut(channel, IDLE);
+            if (timer != IN_PLACE) {
+                remove(IDLE);
+            }
+        }
+    }
+
+    private void putTimerBack(long ageUs) {
+        long readerIdleMs = timer;
+        timer = IN_PLACE;
+        if (readerIdleMs == IN_PLACE || !channel.isOpen()) {
+            return;
+        }
+        try {
+            channel.pipeline().addBefore(NettyOpenfire.KEEP_ALIVE, IDLE, new IdleHandler());
+        } catch (NoSuchElementException | IllegalArgumentException | RejectedExecutionException e) {
+            // Closed, and its pipeline is taken down; or its thread has ended.
+            return;
+        }
+        IdleTimer.putBack(channel, common.openfire, IDLE, readerIdleMs, ageUs);
     }
 
     private synchronized void addHandlers(ChannelPipeline pipeline, String business) {
@@ -134,7 +172,6 @@ final class NettyConnection implements Transport {
         removeAll();
         EventExecutorGroup group = executor == channel.eventLoop() ? null : executor;
         pipeline.addBefore(group, business, BEFORE, new BeforeHandler());
-        pipeline.addAfter(group, business, AFTER, new AfterHandler());
         pipeline.addBefore(NettyOpenfire.KEEP_ALIVE, IDLE, new IdleHandler());
         pipeline.addFirst(READ, new ReadHandler(watched));
     }
@@ -155,7 +192,7 @@ final class NettyConnection implements Transport {
         Watched ours = watched;
         if (ours != null) {
             // First: until it is in, reads are stamped by us.
-            idleTimer.putBack(ours.silentUs());
+            putTimerBack(ours.silentUs());
         }
         removeAll();
     }
@@ -192,24 +229,24 @@ final class NettyConnection implements Transport {
 
     /** The connection is closed, and Openfire has done what it does then. */
     void end() {
-        over.accept(this);
+        common.over.accept(this);
         // Openfire keeps its object for a while, and with it the pipeline as it was.
         remove();
         Watched ours = watched;
         if (ours != null) {
-            sessions.ended(ours);
+            common.sessions.ended(ours);
         }
     }
 
     @Override
     public Connection connection() {
-        return openfire.connection(channel);
+        return common.openfire.connection(channel);
     }
 
     @Override
     public void close(String farewell) {
         Connection connection = connection();
-        if (connection == null || !openfire.hasWritten(channel)) {
+        if (connection == null || !common.openfire.hasWritten(channel)) {
             // No stream was opened, there is none to be closed.
             drop();
             return;
@@ -230,7 +267,7 @@ final class NettyConnection implements Transport {
             });
         } catch (RejectedExecutionException e) {
             // Its thread has ended, and has closed it.
-            Log.debug("{} was dropped already", remote);
+            Log.debug("{} was dropped already", remote());
         }
     }
 
@@ -247,7 +284,7 @@ final class NettyConnection implements Transport {
 
     @Override
     public String remote() {
-        return remote;
+        return String.valueOf(channel.remoteAddress());
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // the event tells
@@ -260,8 +297,8 @@ final class NettyConnection implements Transport {
         try {
             step.run();
         } catch (RuntimeException | LinkageError e) {
-            if (faults.allows()) {
-                Log.error("An event of {} was lost", remote, e);
+            if (common.faults.allows()) {
+                Log.error("An event of {} was lost", remote(), e);
             }
         }
     }
@@ -289,7 +326,7 @@ final class NettyConnection implements Transport {
         @Override
         public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
             if (cause instanceof IOException && !(cause instanceof SSLException)) {
-                Log.debug("The connection of {} broke: {}", remote, cause.toString());
+                Log.debug("The connection of {} broke: {}", remote(), cause.toString());
                 closeFrom(context);
             } else {
                 context.fireExceptionCaught(cause);
@@ -308,11 +345,11 @@ final class NettyConnection implements Transport {
         public void userEventTriggered(ChannelHandlerContext context, Object event) {
             Sessions.Charge[] charge = {Sessions.Charge.OPENFIRES};
             if (event instanceof IdleStateEvent && ((IdleStateEvent) event).state() == IdleState.READER_IDLE) {
-                safely(() -> charge[0] = sessions.idle(watched));
+                safely(() -> charge[0] = common.sessions.idle(watched));
             }
             switch (charge[0]) {
                 case OURS:
-                    openfire.forgetIdle(channel);
+                    common.openfire.forgetIdle(channel);
                     break;
                 case IN_DOUBT:
                     // Once, when the process has slept or our ticks end.
@@ -326,29 +363,23 @@ final class NettyConnection implements Transport {
         }
     }
 
+    /** In front of Openfire's own handler, so what that does is done when an event has been handed on. */
     private final class BeforeHandler extends ChannelInboundHandlerAdapter {
-        @Override
-        public void channelUnregistered(ChannelHandlerContext context) {
-            safely(() -> sessions.closing(watched));
-            safely(() -> {
-                Connection connection = connection();
-                if (connection != null) {
-                    interrupter.accept(connection);
-                }
-            });
-            context.fireChannelUnregistered();
-        }
-    }
-
-    private final class AfterHandler extends ChannelInboundHandlerAdapter {
         /** Openfire has made its object for the connection by now: nobody can log in unknown to us. */
         @Override
         public void handlerAdded(ChannelHandlerContext context) {
-            safely(() -> sessions.connected(watched));
+            safely(() -> common.sessions.connected(watched));
         }
 
         @Override
         public void channelUnregistered(ChannelHandlerContext context) {
+            safely(() -> common.sessions.closing(watched));
+            safely(() -> {
+                Connection connection = connection();
+                if (connection != null) {
+                    common.interrupter.accept(connection);
+                }
+            });
             try {
                 context.fireChannelUnregistered();
             } finally {

@@ -47,6 +47,7 @@ class NettyIdleTimerTest extends NettyFixture {
             // Or Openfire would close it without a ping.
             assertNull(channel.attr(NettyConnectionHandler.IDLE_FLAG).get());
             List<String> names = new ArrayList<>(channel.pipeline().names());
+            assertEquals(names.indexOf("keepAliveHandler"), names.indexOf("heartbeat-idle") + 1);
             names.removeIf(name -> name.startsWith("heartbeat-"));
             assertEquals(before, names);
             IdleStateHandler timer = (IdleStateHandler) channel.pipeline().get("idleStateHandler");

@@ -1,9 +1,9 @@
 package org.igniterealtime.openfire.heartbeat.micro;
 
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.timeout.IdleStateHandler;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.igniterealtime.openfire.plugin.heartbeat.Door;
@@ -14,7 +14,8 @@ import org.openjdk.jol.info.ClassLayout;
 
 /**
  * What the plugin holds of a connection on the Java heap, beyond what Openfire holds; beside Netty's handler for idle
- * connections, its context and its timer. Ours is the growth of the heap, so all is in it that is reachable.
+ * connections, its context and its timer. Ours is the growth of the heap, so all is in it that is reachable; and what is no longer there is not: Openfire's idle
+ * timer, which is out. As many event loops as Netty makes.
  */
 final class JavaMemory implements Group {
     private static final int CHANNELS = 50_000;
@@ -54,14 +55,17 @@ final class JavaMemory implements Group {
             kept.add(door);
             NettyDoor.adapter(door.sessions(), acceptor).look();
         }
+        VirtualLoop[] loops = new VirtualLoop[2 * Runtime.getRuntime().availableProcessors()];
+        Arrays.setAll(loops, i -> new VirtualLoop());
+        kept.add(loops);
         for (int i = 0; i < count; i++) {
-            EmbeddedChannel channel = new EmbeddedChannel();
+            QuietChannel channel = new QuietChannel();
+            loops[i % loops.length].register(channel);
             channel.pipeline()
                     .addLast("idleStateHandler", new IdleStateHandler(180, 0, 0, TimeUnit.SECONDS))
                     .addLast("keepAliveHandler", new ChannelInboundHandlerAdapter())
                     .addLast(new NettyConnectionHandler());
             acceptor.add(channel);
-            channel.runPendingTasks();
             kept.add(channel);
         }
         return (double) (used() - before) / count;
