@@ -317,7 +317,7 @@ public final class Sessions {
     /** Openfire keeps a session for a client that may come back: it must be known when that happens. */
     @SuppressWarnings("JavaUtilDate") // Openfire's own
     private void adoptDetached(LocalClientSession session) {
-        long seen = clock.earlierUs(session.getLastActiveDate().getTime());
+        long seen = clock.earlierUs(lastHere(session));
         Watched watched = opened(new Gone(session), seen, seen);
         if (watched == null) {
             return;
@@ -337,6 +337,20 @@ public final class Sessions {
             detached.put(session, watched);
             core.detached(watched.token);
         }
+    }
+
+    /**
+     * Openfire's time moves with what is sent to the session, too. If the core saw the user since the session began, as
+     * before the plugin was loaded again, it knows better. Milliseconds since 1970.
+     */
+    @SuppressWarnings("JavaUtilDate") // Openfire's own
+    private long lastHere(LocalClientSession session) {
+        long active = session.getLastActiveDate().getTime();
+        String user = session.getAddress().getNode();
+        NativeCore.Last known = user == null ? null : core.last(user);
+        return known != null && known.seenMs >= session.getCreationDate().getTime()
+                ? Math.min(active, known.seenMs)
+                : active;
     }
 
     private void bind(LocalClientSession session, Watched watched) {

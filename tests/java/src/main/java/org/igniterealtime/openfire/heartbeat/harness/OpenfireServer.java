@@ -74,6 +74,7 @@ public final class OpenfireServer implements AutoCloseable {
         private final Map<String, String> properties = new LinkedHashMap<>();
         private final Map<String, Integer> ports = new LinkedHashMap<>();
         private final List<String> flags = new ArrayList<>();
+        private final Map<String, String> environment = new LinkedHashMap<>();
         private Path plugin;
         private Path home;
         private String domain;
@@ -168,6 +169,11 @@ public final class OpenfireServer implements AutoCloseable {
         public Setup asInUse() {
             manner = List.of("-Dheartbeat.level=info");
             collector = "-XX:+UseG1GC";
+            return this;
+        }
+
+        public Setup environment(String name, String value) {
+            environment.put(name, value);
             return this;
         }
 
@@ -290,6 +296,7 @@ public final class OpenfireServer implements AutoCloseable {
         command.add("org.igniterealtime.openfire.heartbeat.launcher.ServerMain");
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.directory(home.toFile());
+        builder.environment().putAll(setup.environment);
         builder.redirectError(console().toFile());
         return builder.start();
     }

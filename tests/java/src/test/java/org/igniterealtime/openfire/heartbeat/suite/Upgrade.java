@@ -33,6 +33,11 @@ final class Upgrade {
     private static final String POLICY = "plugin.heartbeat.policy";
     private static final String OURS = "{\"idle\": \"5s\", \"ack_timeout\": \"20s\"}";
     private static final int PEOPLE = 10;
+    /** With the contact, and the one whose session may be resumed. */
+    private static final int WATCHED = PEOPLE + 2;
+    /** A time that is read back is told to the tick, each time. */
+    private static final long AS_LOADED_MS = 2_000;
+
     private static final int VERSION_AT = 8;
     private static final int GENERATION_AT = 16;
 
@@ -40,6 +45,8 @@ final class Upgrade {
     private final OpenfireServer server;
     private final RawClient contact;
     private final List<RawClient> clients;
+    /** When the session that waits to be resumed was last read from. */
+    private long lostMs;
 
     private Upgrade(Stage stage, RawClient contact, List<RawClient> clients) {
         this.stage = stage;
@@ -50,7 +57,7 @@ final class Upgrade {
 
     static void play(Stage stage) throws Exception {
         List<String> parts = IntStream.range(0, PEOPLE).mapToObj(i -> "c" + i).toList();
-        stage.people(Stream.concat(parts.stream(), Stream.of("gone")).toList());
+        stage.people(Stream.concat(parts.stream(), Stream.of("gone", "lost")).toList());
         RawClient contact = stage.contact();
         List<RawClient> clients =
                 parts.stream().map(part -> stage.login(part).answerPings(PingAnswer.RESULT)).toList();
@@ -65,6 +72,7 @@ final class Upgrade {
         gone.closeStream();
         sleep(3 * TICK);
         String older = version();
+        lostMs = lost();
         JsonObject policy = server.status(false).getAsJsonObject("policy");
         JsonObject known = lastActivity();
         stage.must(known.get("status").getAsString().equals("back on Monday"), "the status is known: " + known);
@@ -82,6 +90,22 @@ final class Upgrade {
         newerJournal(policy, known);
         removed(known);
         stage.saw("from " + older + " to " + newer + " and back: all stay, nothing is forgotten; a newer journal is left as it is");
+    }
+
+    /** Somebody's connection breaks; the session may be resumed, and is written to. Answers when it was last read from. */
+    private long lost() {
+        RawClient lost = stage.login("lost");
+        lost.enableResumption();
+        sleep(TICK);
+        lost.reset();
+        sleep(2 * TICK);
+        contact.send("<message to='" + stage.address("lost") + "/phone'><body>are you there?</body></message>");
+        sleep(TICK);
+        return seenMs("lost");
+    }
+
+    private long seenMs(String part) {
+        return server.lastActivity(stage.user(part)).orElseThrow().get("seen_ms").getAsLong();
     }
 
     private void put(Path jar) {
@@ -105,6 +129,8 @@ final class Upgrade {
         stage.must(now.equals(policy), "the policy holds " + when + ": " + now);
         stage.must(lastActivity().equals(known), "last activity is known " + when + ": " + lastActivity() + ", not " + known);
         stage.must(server.journal().equals("on disk"), "it is kept on disk " + when + ": " + server.journal());
+        long nowMs = seenMs("lost");
+        stage.must(Math.abs(nowMs - lostMs) <= AS_LOADED_MS, "who lost the connection was here then " + when + ": " + nowMs + ", not " + lostMs);
         int left = OwnServerRows.copiesLeft(server);
         stage.must(left <= maps, "the one before is gone " + when + ": " + left + " maps of libraries, " + maps + " before");
         OwnServerRows.noThreadLeftOver(stage);
@@ -113,18 +139,19 @@ final class Upgrade {
     /** Nobody went, everybody is watched, and pinged by the one that runs now. */
     private void allThere(String when) throws Exception {
         int watched = 0;
-        for (int i = 0; i < 30 && watched < PEOPLE + 1; i++) {
+        for (int i = 0; i < 30 && watched < WATCHED; i++) {
             watched = server.status(true).getAsJsonArray("list").size();
             sleep(0.1);
         }
-        stage.must(watched == PEOPLE + 1, watched + " are watched " + when);
+        stage.must(watched == WATCHED, watched + " are watched " + when);
         long since = System.nanoTime();
         sleep(5 + 2 * TICK);
         for (RawClient client : clients) {
             stage.must(!client.isOver(), "nobody is disconnected " + when, client);
             stage.must(!client.events(since, event -> event.isOurPing()).isEmpty(), "all are pinged " + when, client);
         }
-        stage.must(contact.events(event -> event.isPresence("unavailable")).size() == 1, "only of the one who left contacts are told", contact);
+        int told = contact.events(event -> event.isPresence("unavailable")).size();
+        stage.must(told == 1, "only of the one who left contacts are told: " + told, contact);
     }
 
     /** What a newer version wrote: refused in words, and not touched. The plugin goes on in memory. */
