@@ -38,3 +38,4 @@ CREATE TABLE ofPubsubSubscription (serviceID VARCHAR(100), nodeID VARCHAR(100), 
 CREATE TABLE ofPubsubDefaultConf (serviceID VARCHAR(100), leaf INTEGER, deliverPayloads INTEGER, maxPayloadSize INTEGER, persistItems INTEGER, maxItems INTEGER, notifyConfigChanges INTEGER, notifyDelete INTEGER, notifyRetract INTEGER, presenceBased INTEGER, sendItemSubscribe INTEGER, publisherModel VARCHAR(15), subscriptionEnabled INTEGER, accessModel VARCHAR(15), language VARCHAR(255), replyPolicy VARCHAR(15), associationPolicy VARCHAR(15), maxLeafNodes INTEGER, PRIMARY KEY (serviceID, leaf));
 
 INSERT INTO ofVersion (name, version) VALUES ('openfire', 26);
+INSERT INTO ofUser (username, plainPassword, name, creationDate, modificationDate) VALUES ('admin', 'admin', 'Administrator', '0', '0');

@@ -45,6 +45,18 @@ public final class TestCore implements AutoCloseable {
         tick(1);
     }
 
+    /** Has so many users log in, each once. */
+    public void crowd(int users) {
+        for (int i = 0; i < users; i++) {
+            long token = core.open(Transport.Kind.TCP.code, 0, nowUs, nowUs);
+            assertTrue(token > 0 && core.bound(token, "user" + i + "@chat.example.org/a-resource-as-clients-make", false) == 0);
+        }
+    }
+
+    public SessionList list(SessionQuery query) {
+        return SessionList.read(core.list(query));
+    }
+
     /** From now on the core is not in charge. */
     public void stop() {
         core.stop();

@@ -16,6 +16,7 @@ import java.util.logging.Level;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Dimension;
+import org.openqa.selenium.Keys;
 import org.openqa.selenium.OutputType;
 import org.openqa.selenium.WebDriver;
 import org.openqa.selenium.WebElement;
@@ -92,8 +93,7 @@ final class Browser implements AutoCloseable {
         List<WebElement> names = driver.findElements(By.name("username"));
         if (!names.isEmpty()) {
             names.get(0).sendKeys("admin");
-            driver.findElement(By.name("password")).sendKeys("admin");
-            driver.findElement(By.cssSelector("input[type=submit]")).click();
+            driver.findElement(By.name("password")).sendKeys("admin", Keys.ENTER);
             waitFor(by -> driver.getCurrentUrl().contains("/plugins/heartbeat/"), "the page after the login");
             forgetSaid();
         }

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.openqa.selenium.Keys;
+import org.openqa.selenium.WebElement;
 
 /**
  * The pages of the admin console, served by Openfire's own machinery for plugins, in a real browser. Pictures of what it
@@ -42,7 +43,7 @@ final class ConsoleTest {
                 .console()
                 .plugin(Products.plugin())
                 .start();
-        server.users(List.of("admin", "alice", "bob"));
+        server.users(List.of("alice", "bob"));
         browser = new Browser(server.webConsole(), true);
     }
 
@@ -73,9 +74,11 @@ final class ConsoleTest {
     @Test
     void isInTheMenuBesideTheIdlePolicy() {
         browser.open("settings");
-        assertTrue(browser.has("#menu-heartbeat-settings"), browser.driver().getPageSource());
-        assertTrue(browser.find("#menu-heartbeat-settings").getText().contains("Silent Clients"));
-        assertTrue(browser.has("#menu-client-connections-settings"));
+        WebElement entry = browser.find("#jive-sidebar a[href$='plugins/heartbeat/settings']");
+        assertTrue(entry.getText().contains("Silent Clients"), entry.getText());
+        assertTrue(browser.has("#jive-sidebar a[href$='connection-settings-socket-c2s.jsp']"));
+        browser.open("sessions");
+        assertTrue(browser.find("#jive-sidebar a[href$='plugins/heartbeat/sessions']").getText().contains("Live Sessions"));
     }
 
     @Test
@@ -342,9 +345,10 @@ final class ConsoleTest {
         browser.open("settings");
         String cookie = cookie();
         assertEquals(405, ask("GET", "settings?do=off", "", "Cookie", cookie).statusCode());
-        assertEquals(405, ask("PUT", "settings", "do=off", "Cookie", cookie).statusCode());
+        // Where Openfire looks for its token first, it sends back to the page.
+        int put = ask("PUT", "settings", "do=off", "Cookie", cookie).statusCode();
+        assertTrue(put == 405 || put == 302, "PUT: " + put);
         HttpResponse<String> refused = ask("POST", "settings", "do=off&token=wrong", "Cookie", cookie);
-        // Where Openfire looks first, it sends back to the page.
         assertTrue(refused.statusCode() == 400 || refused.statusCode() == 302, refused.toString());
         assertFalse(server.command("status", "false").equals("null"));
     }
