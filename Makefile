@@ -18,7 +18,7 @@ Q := $(if $(V),,@)
 BUILD := build
 VERSION := $(shell sed -n 's:.*<version>\(.*\)</version>.*:\1:p' plugin.xml)
 DATE := $(shell sed -n 's:.*<date>\(.*\)</date>.*:\1:p' plugin.xml)T00:00:00Z
-PLATFORM := linux-$(shell uname -m)
+PLATFORM := linux-$(shell getconf GNU_LIBC_VERSION >/dev/null 2>&1 || echo musl-)$(shell uname -m)
 
 LIBRARY := $(BUILD)/native/libheartbeat.so
 PLUGIN := $(BUILD)/heartbeat.jar
@@ -45,10 +45,11 @@ TESTS_tsan := $(filter-out test_alloc,$(TESTS))
 TEST_SUPPORT := support replay
 FUZZERS := $(sort $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
 SIMULATOR := $(sort $(basename $(notdir $(wildcard tests/simulate/*.c))))
-C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
+C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/windows/* native/include/*.h tests/c/*.c tests/c/*.h tests/fuzz/*.c tests/fuzz/*.h \
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
-TIDY_SOURCES := $(filter %.c,$(C_SOURCES))
-SCRIPTS := build.sh .ci/run native/deps/jansson tests/check-library tests/check-classes tests/run-all tests/check-run-all tests/faults/run \
+# Without what only Windows has the headers for.
+TIDY_SOURCES := $(filter-out native/windows/%,$(filter %.c,$(C_SOURCES)))
+SCRIPTS := build.sh .ci/run native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/check-library tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/faults/run \
     tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
@@ -81,6 +82,10 @@ TESTS_THAT_TIME := test-server test-openfire
 OPENFIRE_HOME ?=
 CLIENTS ?= 2000
 RUNS ?= 10
+
+# Of test-server: another jar, as of dist, and some of its classes.
+TESTED ?= $(PLUGIN)
+ONLY ?=
 
 # The rows of bench: a regular expression for the names of their groups.
 ROWS ?= .
@@ -167,7 +172,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
+.PHONY: all help native plugin dist dist-test platforms reproducible test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -246,9 +251,9 @@ test-jvm: $(PROPERTIES) $(PLUGIN) $(JAVA)
 	$(Q)$(JAVA) -version
 	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test-compile surefire:test -Djvm=$(abspath $(JAVA)) '-Dtest=!MassDeathTest'
 
-## test-server: a real Openfire with the plugin, and real clients
-test-server: $(PLUGIN) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
-	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(PLUGIN))
+## test-server: a real Openfire with the plugin, and real clients; TESTED=build/dist/heartbeat.jar, ONLY=CommandsTest
+test-server: $(TESTED) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
+	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(TESTED)) $(if $(ONLY),-Dit.test='$(ONLY)')
 
 ## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
 test-openfire: $(PLUGIN) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
@@ -516,7 +521,13 @@ $(BUILD)/i18n/%.properties: java/src/main/i18n/%.properties
 
 TOP_FILES := $(wildcard plugin.xml readme.html changelog.html LICENSE NOTICE)
 
-# Sorted, with one date: the same sources give the same jar.
+# A folder into a jar, sorted, with one date and one mode: the same sources give the same jar.
+define pack
+	$(Q)cd $(1) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >$(2).files
+	$(Q)cd $(1) && jar --create --file $(2).tmp --no-manifest --date=$(DATE) @$(2).files
+	$(Q)rm $(2).files && mv $(2).tmp $(2)
+endef
+
 $(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES) $(STAGED_I18N)
 	@echo "  JAR     $@"
 	$(Q)find $(STAGE) -mindepth 1 -maxdepth 1 ! -name native -exec rm -rf {} +
@@ -525,9 +536,7 @@ $(PLUGIN): $(TOP_FILES) $(SHIPPED) $(CLASSES) $(STAGED_I18N)
 	$(Q)cp $(CLASSES) java/target/lib/*.jar $(STAGE)/lib/
 	$(Q)cp $(STAGED_I18N) $(STAGE)/i18n/
 	$(Q)cp -r java/src/main/web $(STAGE)/
-	$(Q)cd $(STAGE) && chmod -R u=rwX,go=rX . && find . -type f -printf '%P\n' | LC_ALL=C sort >../plugin.files
-	$(Q)cd $(STAGE) && jar --create --file ../plugin.tmp --no-manifest --date=$(DATE) @../plugin.files
-	$(Q)mv $(BUILD)/plugin.tmp $@
+	$(call pack,$(STAGE),$(abspath $@))
 
 # The same sources with a higher version, for tests of an upgrade.
 $(NEWER): $(PLUGIN)
@@ -537,6 +546,125 @@ $(NEWER): $(PLUGIN)
 	$(Q)sed -i 's:<version>.*</version>:<version>99.0.0</version>:' $(BUILD)/newer/plugin.xml
 	$(Q)$(MAKE) --no-print-directory -C $(BUILD)/newer plugin >$(BUILD)/log/newer.log 2>&1 || { tail -n 30 $(BUILD)/log/newer.log >&2; exit 1; }
 	@touch $@
+
+# --- The plugin for every platform ------------------------------------------------------------------------------------
+
+DIST := $(BUILD)/dist
+DIST_STAGE := $(DIST)/plugin
+PLATFORMS := $(shell native/deps/cross --platforms)
+# What zig keeps is outside the repository, like what it builds of others.
+export ZIG_GLOBAL_CACHE_DIR := $(dir $(JANSSON))zig-cache
+export ZIG_LOCAL_CACHE_DIR := $(ZIG_GLOBAL_CACHE_DIR)
+
+DIST_CFLAGS := $(LANGUAGE) -Inative/include -Inative $(DEFINES) -O2 -fPIC -fno-common -fvisibility=hidden \
+    -ffunction-sections -fdata-sections -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+    -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wnull-dereference,$(WARNINGS)) -Wno-sizeof-pointer-memaccess
+DIST_CFLAGS_x86_64 := -fcf-protection=full
+DIST_CFLAGS_aarch64 := -mbranch-protection=standard
+DIST_LD_linux := -Wl,-soname,libheartbeat.so -Wl,--version-script=native/exports.map \
+    -Wl,--gc-sections -Wl,--no-undefined -Wl,--as-needed -Wl,--build-id=none $(HARDENING_LD)
+DIST_LD_windows := -lpthread -ladvapi32 -Wl,--gc-sections
+DIST_LD_macos := -Wl,-dead_strip
+DIST_NAME_linux := libheartbeat.so
+DIST_NAME_windows := heartbeat.dll
+DIST_NAME_macos := libheartbeat.dylib
+
+# The linker writes the time into a DLL: TimeDateStamp of its header (PE format, section 3.3), whose place is at 60.
+no-date = at=$$(od -An -tu4 -j60 -N4 $(1) | tr -d ' '); \
+    printf '\0\0\0\0' | dd of=$(1) bs=1 seek=$$((at + 8)) conv=notrunc status=none
+
+# $(1) platform, $(2) system, $(3) machine
+define dist-rules
+DIST_LIBRARY_$(1) := $(DIST_STAGE)/native/$(1)/$(DIST_NAME_$(2))
+DIST_DEPS_$(1) := $(shell native/deps/cross --where $(1))
+DIST_CC_$(1) := $(shell native/deps/zig --where)/zig cc -target $(shell native/deps/cross --target $(1))
+
+$$(DIST_DEPS_$(1))/lib/libcrypto.a: | $(BUILD)/log
+	@echo "  DEP     jansson and libcrypto for $(1)"
+	$(Q)native/deps/cross $(1) >$(BUILD)/log/cross-$(1).log 2>&1 || { tail -n 30 $(BUILD)/log/cross-$(1).log >&2; exit 1; }
+
+$(DIST)/$(1)/%.o: native/%.c Makefile plugin.xml | $$(DIST_DEPS_$(1))/lib/libcrypto.a
+	@echo "  CC      $$< ($(1))"
+	@mkdir -p $$(@D)
+	$(Q)$$(DIST_CC_$(1)) $(DIST_CFLAGS) $(if $(filter macos,$(2)),,$(DIST_CFLAGS_$(3))) $(if $(filter windows,$(2)),-Wno-format-nonliteral) \
+	    -isystem $$(DIST_DEPS_$(1))/include $$(UNIT_INCLUDES) -MMD -MP -c $$< -o $$@
+
+$(DIST)/$(1)/jni.o: UNIT_INCLUDES = $(if $(filter windows,$(2)),-isystem native/windows -isystem $$(JAVA_HOME)/include,$$(INCLUDES_JNI))
+
+$$(DIST_LIBRARY_$(1)): $(patsubst %,$(DIST)/$(1)/%.o,$(UNITS)) native/exports.map Makefile
+	@echo "  LINK    $$@"
+	@mkdir -p $$(@D)
+	$(Q)$$(DIST_CC_$(1)) -shared -s $$(filter %.o,$$^) $$(DIST_DEPS_$(1))/lib/libjansson.a $$(DIST_DEPS_$(1))/lib/libcrypto.a \
+	    $(DIST_LD_$(2)) -o $(DIST)/$(1)/$(DIST_NAME_$(2))
+	$(if $(filter windows,$(2)),$(Q)$$(call no-date,$(DIST)/$(1)/$(DIST_NAME_$(2))))
+	$(Q)install -m 644 $(DIST)/$(1)/$(DIST_NAME_$(2)) $$@
+
+DIST_LIBRARIES += $$(DIST_LIBRARY_$(1))
+
+# The core that can be run: it replays recordings. Of musl without a dynamic loader, so that it runs anywhere.
+$(DIST)/$(1)/replay$(if $(filter windows,$(2)),.exe): tests/c/replay_main.c tests/c/replay.c $(patsubst %,$(DIST)/$(1)/%.o,$(CORE_UNITS)) Makefile
+	@echo "  LINK    $$@"
+	$(Q)$$(DIST_CC_$(1)) $(DIST_CFLAGS) -Itests/c $(if $(findstring musl,$(1)),-static) -isystem $$(DIST_DEPS_$(1))/include $$(filter %.c %.o,$$^) \
+	    $$(DIST_DEPS_$(1))/lib/libjansson.a $$(DIST_DEPS_$(1))/lib/libcrypto.a $(if $(filter windows,$(2)),$(DIST_LD_windows),-lpthread) -o $$@
+
+DIST_REPLAYS += $(DIST)/$(1)/replay$(if $(filter windows,$(2)),.exe)
+endef
+$(foreach p,$(PLATFORMS),$(eval $(call dist-rules,$(p),$(firstword $(subst -, ,$(p))),$(lastword $(subst -, ,$(p))))))
+
+# On Windows this one is compiled in the place of the POSIX one.
+$(DIST)/windows-x86_64/platform.o: native/windows/platform.c Makefile plugin.xml | $(DIST_DEPS_windows-x86_64)/lib/libcrypto.a
+	@echo "  CC      $< (windows-x86_64)"
+	@mkdir -p $(@D)
+	$(Q)$(DIST_CC_windows-x86_64) $(filter-out -D_POSIX_C_SOURCE=%,$(DIST_CFLAGS)) -c $< -o $@
+
+-include $(wildcard $(DIST)/*/*.d)
+
+$(DIST)/heartbeat-native.properties: $(DIST_LIBRARIES) plugin.xml
+	$(Q){ echo 'version=$(VERSION)'; cd $(DIST_STAGE); for file in native/*/*; do \
+	    platform=$${file#native/}; platform=$${platform%/*}; \
+	    printf '%s.path=%s\n%s.sha256=%s\n' $$platform $$file $$platform "$$(sha256sum $$file | cut -d' ' -f1)"; \
+	done; } >$@.new
+	$(Q)mv $@.new $@
+
+DIST_PLUGIN := $(DIST)/heartbeat.jar
+
+# The plugin for this machine, with all libraries and their list in the place of the one.
+$(DIST)/heartbeat.jar: $(PLUGIN) $(DIST)/heartbeat-native.properties native/deps/sbom
+	@echo "  JAR     $@"
+	$(Q)find $(DIST_STAGE) -mindepth 1 -maxdepth 1 ! -name native -exec rm -rf {} +
+	$(Q)rm -rf $(DIST)/classes
+	$(Q)mkdir -p $(DIST)/classes
+	$(Q)find $(STAGE) -mindepth 1 -maxdepth 1 ! -name native -exec cp -r {} $(DIST_STAGE)/ ';'
+	$(Q)native/deps/sbom '$(VERSION)' '$(DATE)' java/target/lib/*.jar >$(DIST_STAGE)/bom.json
+	$(Q)mkdir -p $(DIST_STAGE)/licences
+	$(Q)sources=$$(native/deps/cross --sources 2>/dev/null); zig=$$(native/deps/zig); \
+	    install -m 644 $$sources/openssl/LICENSE.txt $(DIST_STAGE)/licences/openssl.txt; \
+	    install -m 644 $$sources/jansson/LICENSE $(DIST_STAGE)/licences/jansson.txt; \
+	    install -m 644 $$zig/LICENSE $(DIST_STAGE)/licences/zig.txt; \
+	    install -m 644 $$zig/lib/libc/mingw/COPYING $(DIST_STAGE)/licences/mingw-w64.txt
+	$(Q)cd $(DIST)/classes && jar --extract --file $(abspath $(CLASSES))
+	$(Q)cp $(DIST)/heartbeat-native.properties $(DIST)/classes/
+	$(call pack,$(DIST)/classes,$(abspath $(DIST_STAGE))/lib/$(notdir $(CLASSES)))
+	$(call pack,$(DIST_STAGE),$(abspath $@))
+	$(Q)size=$$(stat -c %s $@); test $$size -lt 12000000 || { echo "$@ has $$size bytes" >&2; exit 1; }
+
+## dist: build/dist/heartbeat.jar, the plugin for every platform, and a table of what is in it
+dist: $(DIST)/heartbeat.jar
+	@tests/dist table $(DIST)
+
+## platforms: writes the table of docs/platforms.md
+platforms: $(DIST_PLUGIN)
+	$(Q)tests/dist table $(DIST) >$(DIST)/table.md
+	$(Q)sed -i -e "/^<!-- table/,/^<!-- end of table/{/^<!--/!d}" docs/platforms.md
+	$(Q)sed -i -e "/^<!-- table/r $(DIST)/table.md" docs/platforms.md
+
+## reproducible: builds the plugin, and that of dist where it is there, in another folder too: the same bytes
+reproducible: $(PLUGIN)
+	@tests/reproducible $(PLUGIN) $(if $(wildcard $(DIST_PLUGIN)),$(DIST_PLUGIN))
+
+## dist-test: what the libraries of dist show and need, and the core's tests on what can be run here
+dist-test: $(DIST)/heartbeat.jar $(DIST_REPLAYS)
+	@tests/dist check $(DIST)
 
 # --- Clients over WebSocket and BOSH -------------------------------------------------------------------------------------------
 

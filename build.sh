@@ -10,6 +10,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 usage() {
     cat <<'END'
 ./build.sh plugin          build the plugin and print where it is
+./build.sh dist            build the plugin for every platform, test what can be tested, print where it is
 ./build.sh demo [--stay]   start a server with the plugin and watch what it does (--stay: keep the server up)
 ./build.sh test            every test
 ./build.sh help            this text; `make help` lists what developers need
@@ -82,6 +83,18 @@ find_missing() {
         need xz-utils has xz
         need patch has patch
     }
+    [ "$1" != dist ] || {
+        # What fetches and builds for other systems, and what runs it.
+        need python3-venv /usr/bin/python3 -c 'import venv, ensurepip'
+        need perl perl -e 'use IPC::Cmd; use Pod::Usage; use FindBin'
+        need cargo-web has_cargo
+        need dpkg-dev has dpkg-source
+        need xz-utils has xz
+        need patch has patch
+        need unzip has unzip
+        need qemu-user-static has qemu-aarch64-static
+        need wine64 test -x /usr/lib/wine/wine64
+    }
     [ "$1" = test ] || return 0
     need libcmocka-dev has_header_cmocka
     need clang has clang
@@ -106,6 +119,9 @@ find_missing() {
 has_font() { [ -n "$(find /usr/share/fonts -name "$1*" -print -quit 2>/dev/null)" ]; }
 
 make_jansson() { echo "$(native/deps/jansson --where)/lib/libjansson.a"; }
+
+# One that knows the registry's present protocol; Debian 12 calls it cargo-web.
+has_cargo() { has cargo && cargo --version | awk -F'[ .]' '{ exit !($2 > 1 || $3 >= 70) }'; }
 
 # cmocka.h wants these before it.
 has_header_cmocka() {
@@ -165,6 +181,13 @@ plugin)
     echo "Building the plugin"
     make --no-print-directory "$jobs" plugin
     echo "$PWD/build/heartbeat.jar"
+    ;;
+dist)
+    install dist
+    echo "Building the plugin for every platform"
+    make --no-print-directory "$jobs" dist
+    make --no-print-directory dist-test
+    echo "$PWD/build/dist/heartbeat.jar"
     ;;
 demo)
     install demo

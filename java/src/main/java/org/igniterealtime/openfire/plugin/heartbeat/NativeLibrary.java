@@ -3,6 +3,8 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +15,7 @@ import java.util.Locale;
 import java.util.Properties;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,7 +76,9 @@ final class NativeLibrary {
         } catch (IOException | IllegalArgumentException e) {
             return refused("", PROPERTIES.substring(1) + " in the jar can not be read: " + e);
         }
-        return load(pluginFolder.toPath(), known, platformOf(System.getProperty("os.name"), System.getProperty("os.arch")));
+        String os = System.getProperty("os.name");
+        String arch = System.getProperty("os.arch");
+        return load(pluginFolder.toPath(), known, platformOf(os, arch, isMusl(os, Paths.get("/proc/self/maps"))));
     }
 
     static NativeLibrary load(Path pluginFolder, Properties known, String platform) {
@@ -113,19 +118,44 @@ final class NativeLibrary {
         }
     }
 
-    static String platformOf(String os, String arch) {
+    static String platformOf(String os, String arch, boolean musl) {
         String system = os.toLowerCase(Locale.ROOT);
         String family = system.startsWith("windows") ? "windows" : system.startsWith("mac") ? "macos" : system;
         String machine = arch.equals("amd64") ? "x86_64" : arch.equals("arm64") ? "aarch64" : arch;
-        return family + "-" + machine;
+        return family + (musl ? "-musl-" : "-") + machine;
     }
 
-    /** In the plugin's own folder, or where temporary files are if that one can not be written or executed. */
+    /**
+     * Whether this process stands on musl, as on Alpine, and not on glibc: one of the two is mapped into it. A system may
+     * have both.
+     *
+     * @param maps what is mapped, a file as proc(5) describes it
+     */
+    static boolean isMusl(String os, Path maps) {
+        if (!os.equals("Linux")) {
+            return false;
+        }
+        try (Stream<String> lines = Files.lines(maps, StandardCharsets.ISO_8859_1)) {
+            return lines.anyMatch(line -> line.contains("/ld-musl-") || line.contains("/libc.musl-"));
+        } catch (IOException | UncheckedIOException e) {
+            Log.debug("Can not see which libc this is, taking it for glibc", e);
+            return false;
+        }
+    }
+
+    /**
+     * In the plugin's own folder, or where temporary files are if that one can not be written or executed. On Windows
+     * there at once: a file that is mapped can not be deleted, and would be in the way when Openfire removes the folder.
+     */
     private static void loadCopy(byte[] content, Path file) throws IOException {
         Path beside = file.getParent();
         Path temporary = Paths.get(System.getProperty("java.io.tmpdir"));
-        removeLeftovers(beside);
         removeLeftovers(temporary);
+        if (File.separatorChar == '\\') {
+            loadCopyIn(temporary, content);
+            return;
+        }
+        removeLeftovers(beside);
         try {
             loadCopyIn(beside, content);
         } catch (IOException | UnsatisfiedLinkError first) {
@@ -147,7 +177,7 @@ final class NativeLibrary {
             Files.write(copy, content);
             System.load(copy.toAbsolutePath().toString());
         } finally {
-            Files.delete(copy);
+            remove(copy);
         }
     }
 
@@ -155,11 +185,20 @@ final class NativeLibrary {
         try (DirectoryStream<Path> copies = Files.newDirectoryStream(folder, COPY_PREFIX + "*" + COPY_SUFFIX)) {
             for (Path copy : copies) {
                 if (System.currentTimeMillis() - Files.getLastModifiedTime(copy).toMillis() > LEFTOVER_MS) {
-                    Files.deleteIfExists(copy);
+                    remove(copy);
                 }
             }
         } catch (IOException | RuntimeException e) {
             Log.debug("Could not look for old copies in {}", folder, e);
+        }
+    }
+
+    /** On Windows what is loaded stays, in this process or another one; a later start removes it. */
+    private static void remove(Path copy) {
+        try {
+            Files.deleteIfExists(copy);
+        } catch (IOException e) {
+            Log.debug("{} stays for now: {}", copy, e.toString());
         }
     }
 

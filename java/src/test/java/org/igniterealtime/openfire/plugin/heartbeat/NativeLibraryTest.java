@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What stands in the way of the library is told in one line, and nothing is left behind. */
 class NativeLibraryTest {
-    private static final String PLATFORM = NativeLibrary.platformOf("Linux", System.getProperty("os.arch"));
+    private static final String PLATFORM = NativeLibrary.platformOf("Linux", System.getProperty("os.arch"), false);
 
     @TempDir
     private Path plugin;
@@ -117,10 +117,23 @@ class NativeLibraryTest {
 
     @Test
     void namesPlatforms() {
-        assertEquals("linux-x86_64", NativeLibrary.platformOf("Linux", "amd64"));
-        assertEquals("linux-aarch64", NativeLibrary.platformOf("Linux", "aarch64"));
-        assertEquals("windows-x86_64", NativeLibrary.platformOf("Windows Server 2022", "amd64"));
-        assertEquals("macos-aarch64", NativeLibrary.platformOf("Mac OS X", "aarch64"));
+        assertEquals("linux-x86_64", NativeLibrary.platformOf("Linux", "amd64", false));
+        assertEquals("linux-aarch64", NativeLibrary.platformOf("Linux", "aarch64", false));
+        assertEquals("linux-musl-x86_64", NativeLibrary.platformOf("Linux", "amd64", true));
+        assertEquals("windows-x86_64", NativeLibrary.platformOf("Windows Server 2022", "amd64", false));
+        assertEquals("macos-aarch64", NativeLibrary.platformOf("Mac OS X", "aarch64", false));
+    }
+
+    @Test
+    void tellsMuslFromGlibcByWhatIsMapped() throws Exception {
+        Path maps = plugin.resolve("maps");
+
+        Files.writeString(maps, "7f01-7f02 r-xp 00000000 fe:00 1 /lib/ld-musl-x86_64.so.1\n");
+        assertTrue(NativeLibrary.isMusl("Linux", maps));
+        assertFalse(NativeLibrary.isMusl("Mac OS X", maps));
+        Files.writeString(maps, "7f01-7f02 r-xp 00000000 fe:00 1 /usr/lib/x86_64-linux-gnu/libc.so.6\n");
+        assertFalse(NativeLibrary.isMusl("Linux", maps));
+        assertFalse(NativeLibrary.isMusl("Linux", plugin.resolve("nowhere")));
     }
 
     private void assertRefused(String reason) {
