@@ -22,7 +22,9 @@ final class Vitals {
 
     /** As JSON; bytes but for counts. Collects garbage first. */
     static String text(String className) throws IOException, JMException {
-        String objects = diagnose("gcClassHistogram");
+        System.gc();
+        // Whatever is left: a collection of its own may wait for native code for long.
+        String objects = diagnose("gcClassHistogram", "-all");
         Runtime runtime = Runtime.getRuntime();
         long heap = runtime.totalMemory() - runtime.freeMemory();
         String memory = diagnose("vmNativeMemory", "summary");
