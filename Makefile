@@ -74,7 +74,7 @@ SESSIONS ?= 2000
 
 # The stages of test, after plugin. Those that compute run beside those that wait: of these none writes what the others
 # read, nor measures times more closely than to a second. Those that time stand alone; test-openfire is one of them.
-TESTS_THAT_COMPUTE := lint test-c simulate faults coverage asan fuzz tsan check-library
+TESTS_THAT_COMPUTE := lint test-c simulate faults coverage asan fuzz tsan check-library check-metrics
 TESTS_THAT_WAIT := test-java test-jvm | test-crash bench-smoke
 TESTS_THAT_TIME := test-server test-openfire
 
@@ -241,6 +241,11 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
 check-library: $(LIBRARY)
 	@tests/check-library $(LIBRARY)
 
+## check-metrics: the metrics, by Prometheus' own parsers; and the dashboard that uses them
+.PHONY: check-metrics
+check-metrics: $(BUILD)/native/metrics
+	@tests/check-metrics $(BUILD)/native/metrics
+
 ## test-java: unit tests of the Java side
 test-java: $(PROPERTIES)
 	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) test
@@ -393,6 +398,10 @@ $(BUILD)/$(1)/libcore.a: $(CORE_UNITS:%=$(BUILD)/$(1)/%.o) $(BUILD)/units
 $(BUILD)/$(1)/replay: $(BUILD)/$(1)/tests/replay_main.o $(BUILD)/$(1)/tests/replay.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -pthread -o $$@
+
+$(BUILD)/$(1)/metrics: $(BUILD)/$(1)/tests/metrics_main.o $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -lcmocka -pthread -o $$@
 
 $(BUILD)/$(1)/journal-dump: $(BUILD)/$(1)/tests/journal_dump_main.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"

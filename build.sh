@@ -102,6 +102,8 @@ find_missing() {
     need clang-format has clang-format
     need clang-tidy has clang-tidy
     need shellcheck has shellcheck
+    # Prometheus' own parsers.
+    need python3-prometheus-client has_prometheus_client
     # Clients that are stopped and links that are cut.
     need procps has kill
     need nftables has nft
@@ -127,6 +129,8 @@ has_cargo() { has cargo && cargo --version | awk -F'[ .]' '{ exit !($2 > 1 || $3
 has_header_cmocka() {
     has gcc && printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h | gcc -fsyntax-only -xc -
 }
+
+has_prometheus_client() { /usr/bin/python3 -c 'import prometheus_client.openmetrics.parser'; }
 
 is_debian() { [ -r /etc/os-release ] && grep -qE '^ID="?debian"?$' /etc/os-release; }
 

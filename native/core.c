@@ -45,11 +45,15 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         code = hb_traces_init(&core->traces);
     if (code == HB_OK)
         code = hb_users_init(&core->users, seeds[1], seeds[2]);
+    core->series = code == HB_OK ? calloc(1, sizeof *core->series) : NULL;
+    if (code == HB_OK && !core->series)
+        code = HB_ENOMEM;
     if (code == HB_OK && !make_lock(&core->lock))
         code = HB_ENOMEM;
     if (code < 0) {
         hb_users_close(&core->users);
         hb_traces_close(&core->traces);
+        free(core->series);
         free(core);
         return code;
     }
@@ -80,6 +84,7 @@ void hb_core_free(hb_core *core)
     free(core->pages);
     hb_users_close(&core->users);
     hb_traces_close(&core->traces);
+    free(core->series);
     pthread_mutex_destroy(&core->lock);
     free(core);
 }
@@ -342,6 +347,8 @@ static int take_pong(hb_core *core, uint32_t slot, const char *id, size_t length
     page->answered_us[i] = sent_us;
     page->rtt_us[i] = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
     core->counts.pongs++;
+    core->counts.rtt[hb_rtt_bucket(page->rtt_us[i])]++;
+    core->counts.rtt_us += page->rtt_us[i];
     (void)hb_slot_apply(core, slot, HB_EV_PONG);
     return 1;
 }

@@ -15,6 +15,7 @@
 #include "pingid.h"
 #include "policy.h"
 #include "record.h"
+#include "series.h"
 #include "session.h"
 #include "timers.h"
 #include "why.h"
@@ -70,7 +71,10 @@ typedef struct hb_counts {
     uint64_t aborts;
     uint64_t told;
     uint64_t resumed;
-    uint64_t stale; /* events for sessions that were over */
+    uint64_t stale;                          /* events for sessions that were over */
+    uint64_t disconnects[HB_SERIES_REASONS]; /* closed and cut, by reason */
+    uint64_t rtt[HB_RTT_BUCKETS];            /* round trips of pings */
+    uint64_t rtt_us;                         /* all of them */
 } hb_counts;
 
 typedef struct hb_keeper hb_keeper;
@@ -101,6 +105,7 @@ struct hb_core {
     uint64_t decision_count;
     hb_decision decisions[HB_DECISIONS];
     hb_traces traces;
+    hb_series *series;
     uint32_t *copies; /* of all cells, while it is recorded */
     size_t copy_count;
     hb_keeper *keeper;    /* last.c: the journal; NULL: nothing is kept on disk */
@@ -203,6 +208,9 @@ uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
  */
 void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms);
 bool hb_advance_page(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more);
+
+/* Native memory of sessions and users. */
+size_t hb_core_bytes(const hb_core *core);
 
 /* Takes a policy that was checked. */
 void hb_core_set_policy(hb_core *core, const hb_policy *policy);

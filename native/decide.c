@@ -166,6 +166,20 @@ static void begin_round(hb_core *core)
     core->held = HB_NO_SLOT;
 }
 
+static void keep_series(hb_core *core)
+{
+    const hb_counts *c = &core->counts;
+    hb_totals now;
+
+#define X(name) now.name = c->name;
+    HB_SERIES_COUNTS(X)
+#undef X
+    memcpy(now.disconnects, c->disconnects, sizeof now.disconnects);
+    memcpy(now.rtt, c->rtt, sizeof now.rtt);
+    memcpy(now.sessions, core->phases, sizeof now.sessions);
+    hb_series_tick(core->series, &now, core->clock.wall_ms);
+}
+
 void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
 {
     uint32_t before = core->clock.tick;
@@ -177,8 +191,10 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
     }
     core->advanced_us = now_us;
     core->doubted_us = 0;
-    if (core->clock.tick != before)
+    if (core->clock.tick != before) {
         core->pinged = 0;
+        keep_series(core);
+    }
     if (core->clock.tick != before || !rest_of(core))
         begin_round(core);
 }
@@ -277,6 +293,7 @@ static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_ord
     core->counts.spared += step.why == HB_WHY_SPOKE;
     core->counts.closes += step.verb == HB_CLOSE;
     core->counts.cuts += step.verb == HB_CUT;
+    core->counts.disconnects[step.why] += step.verb != HB_NOTHING;
     return HB_OK;
 }
 

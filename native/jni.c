@@ -448,6 +448,70 @@ static jbyteArray journalOpen0(JNIEnv *env, jclass class, jlong handle, jbyteArr
     return bytes_of(env, all.text, all.length);
 }
 
+/* As journalOpen0. */
+static jbyteArray seriesOpen0(JNIEnv *env, jclass class, jlong handle, jbyteArray folder)
+{
+    char path[sizeof(((hb_error *)0)->path) * 8];
+    jsize length = copy_text(env, folder, path, sizeof path - 1);
+    hb_error error = {0};
+    lines all = {0};
+
+    (void)class;
+    if (length < 0)
+        return NULL;
+    path[length] = '\0';
+    int code = hb_core_series_open(core_of(handle), path, add_line, &all, &error);
+    if (code < 0) {
+        add_line(&all, code == HB_EJOURNAL ? error.text : hb_strerror(code));
+        all.length -= all.length > 0;
+    }
+    return bytes_of(env, all.text, all.length);
+}
+
+/* NULL: it is on disk. Else why not. */
+static jbyteArray seriesSave0(JNIEnv *env, jclass class, jlong handle, jbyteArray folder)
+{
+    char path[sizeof(((hb_error *)0)->path) * 8];
+    jsize length = copy_text(env, folder, path, sizeof path - 1);
+    hb_error error = {0};
+
+    (void)class;
+    if (length < 0)
+        return NULL;
+    path[length] = '\0';
+    int code = hb_core_series_save(core_of(handle), path, &error);
+    if (code == HB_OK)
+        return NULL;
+    const char *text = code == HB_EJOURNAL ? error.text : hb_strerror(code);
+    return bytes_of(env, text, strlen(text));
+}
+
+static jbyteArray series0(JNIEnv *env, jclass class, jlong handle, jint span)
+{
+    char *json = NULL;
+    size_t length = 0;
+
+    (void)class;
+    if (hb_core_series(core_of(handle), (hb_span)span, &json, &length) < 0)
+        return NULL;
+    jbyteArray bytes = bytes_of(env, json, length);
+    hb_string_free(json);
+    return bytes;
+}
+
+static jbyteArray metrics0(JNIEnv *env, jclass class, jlong handle, jboolean openmetrics)
+{
+    char *text = malloc(HB_METRICS_BYTES);
+    size_t length = 0;
+    jbyteArray bytes = NULL;
+
+    (void)class;
+    if (text && hb_core_metrics(core_of(handle), openmetrics == JNI_TRUE, text, HB_METRICS_BYTES, &length) == HB_OK)
+        bytes = bytes_of(env, text, length);
+    free(text);
+    return bytes;
+}
+
 /* NULL: it is on disk. Else why not; empty: as before. */
 static jbyteArray journalFlush0(JNIEnv *env, jclass class, jlong handle)
 {
@@ -570,6 +634,10 @@ static JNINativeMethod METHODS[] = {
     METHOD(begin0, "(JJIIJ)[B"),
     METHOD(ask0, "(JJI)J"),
     METHOD(list0, "(J[BIIIZJI)[B"),
+    METHOD(seriesOpen0, "(J[B)[B"),
+    METHOD(seriesSave0, "(J[B)[B"),
+    METHOD(series0, "(JI)[B"),
+    METHOD(metrics0, "(JZ)[B"),
     METHOD(stop0, "(J)V"),
     METHOD(status0, "(JZ)[B"),
     METHOD(lastActivity0, "(J[B)[B"),

@@ -107,15 +107,18 @@ static json_t *counts_json(const hb_core *core)
         (json_int_t)core->clock.stall_count, "slept_s", (json_int_t)(core->clock.slept_us / HB_CLOCK_TICK_US));
 }
 
+size_t hb_core_bytes(const hb_core *core)
+{
+    return sizeof *core + sizeof *core->series + HB_TRACES * sizeof(hb_trace) +
+           core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
+}
+
 static json_t *summary_json(const hb_core *core)
 {
-    size_t bytes = sizeof *core + HB_TRACES * sizeof(hb_trace) +
-                   core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
-
     return json_pack("{s:s, s:I, s:b, s:o, s:o, s:I, s:o, s:I}", "version", hb_version(), "tick",
                      (json_int_t)core->clock.tick, "stopped", (int)core->stopped, "policy", policy_json(&core->policy),
                      "sessions", phases_json(core), "users", (json_int_t)core->users.count, "counts", counts_json(core),
-                     "memory_bytes", (json_int_t)bytes);
+                     "memory_bytes", (json_int_t)hb_core_bytes(core));
 }
 
 static json_t *session_json(hb_core *core, size_t page_at, size_t i)
@@ -368,6 +371,59 @@ int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size
              "decisions", traces_json(traces, count, now));
     int code = print(document, json, json_length);
     return code < 0 ? code : 1;
+}
+
+static json_t *point_json(const hb_point *p, int64_t step_ms)
+{
+    json_t *sessions = json_object();
+    json_t *disconnects = json_object();
+    uint64_t trips = 0;
+    int64_t at_ms = (p->place - 1) * step_ms;
+
+    for (int phase = HB_CONNECTED; phase <= HB_CLOSED; phase++)
+        sessions = with(sessions, hb_phase_name((hb_phase)phase), json_real((double)p->sessions[phase] / p->ticks));
+    for (int why = 0; why < HB_WHY_COUNT; why++) {
+        if (p->disconnects[why])
+            disconnects = with(disconnects, hb_reason_name((hb_reason)why), json_integer(p->disconnects[why]));
+    }
+    json_t *json = json_pack("{s:I, s:I, s:o, s:o}", "at_ms", (json_int_t)at_ms, "ticks", (json_int_t)p->ticks,
+                             "sessions", sessions, "disconnects", disconnects);
+#define X(name) json = with(json, #name, json_integer(p->name));
+    HB_SERIES_COUNTS(X)
+#undef X
+    for (size_t i = 0; i < HB_RTT_BUCKETS; i++)
+        trips += p->rtt[i];
+    if (!trips)
+        return with(json, "rtt_us", json_null());
+    return with(json, "rtt_us",
+                json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)trips, "p50",
+                          (json_int_t)hb_rtt_percentile(p->rtt, 50), "p90", (json_int_t)hb_rtt_percentile(p->rtt, 90),
+                          "p99", (json_int_t)hb_rtt_percentile(p->rtt, 99)));
+}
+
+int hb_core_series(hb_core *core, hb_span span, char **json, size_t *json_length)
+{
+    if ((unsigned)span > HB_WEEK)
+        return HB_EINVAL;
+    hb_point *points = malloc(hb_series_size(span) * sizeof *points);
+    if (!points)
+        return HB_ENOMEM;
+    pthread_mutex_lock(&core->lock);
+    int64_t wall_ms = core->clock.wall_ms;
+    size_t count = hb_series_ring(core->series, span, wall_ms, points);
+    pthread_mutex_unlock(&core->lock);
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < count; i++) {
+        if (json_array_append_new(list, point_json(&points[i], hb_series_step_ms(span))) < 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    free(points);
+    json_t *document = with(
+        json_pack("{s:I, s:I}", "step_s", (json_int_t)(hb_series_step_ms(span) / 1000), "now_ms", (json_int_t)wall_ms),
+        "points", list);
+    return print(document, json, json_length);
 }
 
 void hb_string_free(char *text)

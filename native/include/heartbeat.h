@@ -380,6 +380,39 @@ typedef struct hb_listing {
 int hb_core_list(hb_core *core, const hb_list_query *query, hb_listing **out);
 void hb_listing_free(hb_listing *listing); /* NULL is allowed */
 
+/* What the plots are of. */
+#define HB_SPANS(X)                                                                                                    \
+    X(HB_HOUR, 0, "hour") /* in steps of 10 s */                                                                       \
+    X(HB_DAY, 1, "day")   /* of 5 min */                                                                               \
+    X(HB_WEEK, 2, "week") /* of 30 min */
+
+typedef enum hb_span {
+#define X(name, value, text) name = (value),
+    HB_SPANS(X)
+#undef X
+} hb_span;
+
+/* What happened in the last hour, day or week, as JSON (docs/metrics.md), freed with hb_string_free. HB_EINVAL: no such
+ * span. */
+int hb_core_series(hb_core *core, hb_span span, char **json, size_t *json_length);
+
+/*
+ * Takes over the data of the plots that lie in this folder, which is made if there is none; to be called before the
+ * first tick. A damaged file is kept aside, and say (which may be NULL) is told so in one line. HB_EJOURNAL fills
+ * *error: nothing could be read. hb_core_series_save writes them there, and waits for the disk: one thread at a time.
+ */
+int hb_core_series_open(hb_core *core, const char *path, hb_core_say *say, void *to, hb_error *error);
+int hb_core_series_save(hb_core *core, const char *path, hb_error *error);
+
+/* Enough for hb_core_metrics. */
+#define HB_METRICS_BYTES 16384u
+
+/*
+ * Everything that is counted, in the text format of Prometheus (0.0.4), or as OpenMetrics 1.0 (docs/metrics.md).
+ * HB_EFULL: there is no room for it. It allocates nothing.
+ */
+int hb_core_metrics(hb_core *core, bool openmetrics, char *out, size_t capacity, size_t *length);
+
 /*
  * Why something was done, or was not: the open sessions with this full JID, and the last decisions about it, of
  * sessions that are over too, as JSON (docs/status.md). The empty JID is that of all connections which did not log in.

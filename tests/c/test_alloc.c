@@ -222,6 +222,14 @@ static int act_last_activity(stage *s)
     return made_json(s, code, json, length);
 }
 
+static int act_series(stage *s)
+{
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_core_series(s->rig.core, HB_HOUR, &json, &length);
+    return made_json(s, code, json, length);
+}
+
 static int act_why(stage *s)
 {
     char *json = NULL;
@@ -284,6 +292,7 @@ static const struct act {
     {"status", act_status, HB_ENOMEM},
     {"status with detail", act_status_detail, HB_ENOMEM},
     {"last activity", act_last_activity, HB_ENOMEM},
+    {"series", act_series, HB_ENOMEM},
     {"why", act_why, HB_ENOMEM},
     {"describe a policy", act_describe, HB_EPOLICY},
     {"list", act_list, HB_ENOMEM},

@@ -1,7 +1,8 @@
 /*
  * bench_core.c - what the core alone costs. Rows are told as lines of JSON, see tests/bench/micro.
  *
- * bench_core GROUP full|smoke: events, threads, memory-native. bench_core growth FILE full|smoke: a plot (SVG) to FILE.
+ * bench_core GROUP full|smoke: events, threads, memory-native, machines. bench_core growth FILE full|smoke: a plot
+ * (SVG) to FILE.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -14,6 +15,7 @@
 #include <time.h>
 
 #include "heartbeat.h"
+#include "series.h"
 
 #define SECOND_US INT64_C(1000000)
 #define WALL_MS INT64_C(1700000000000)
@@ -394,6 +396,86 @@ static stats tick_of(size_t sessions, size_t repeat)
     return stats_of(rounds, repeat);
 }
 
+/* --- machines: what consoles and machines read ---------------------------------------------------------------------
+ */
+
+#define PINGS_A_SECOND 2000 /* 100,000 sessions, each pinged every 50 s: more than a busy policy does */
+
+static double list_of(const fleet *f, hb_list_query query)
+{
+    hb_listing *listing = NULL;
+    double start = now_ns(CLOCK_MONOTONIC);
+
+    must(hb_core_list(f->core, &query, &listing) == HB_OK, "no list");
+    double spent = now_ns(CLOCK_MONOTONIC) - start;
+    must(listing->count == query.limit || query.text, "too short a list");
+    hb_listing_free(listing);
+    return spent;
+}
+
+static double metrics_of(const fleet *f)
+{
+    static char text[HB_METRICS_BYTES];
+    size_t length = 0;
+    double start = now_ns(CLOCK_MONOTONIC);
+
+    must(hb_core_metrics(f->core, true, text, sizeof text, &length) == HB_OK, "no metrics");
+    return now_ns(CLOCK_MONOTONIC) - start;
+}
+
+/* What a second costs that is kept for the plots: a tick, and a round trip for each ping. */
+static double kept(hb_series *series, hb_totals *now, int64_t wall_ms, uint64_t *state)
+{
+    double start = now_ns(CLOCK_MONOTONIC);
+
+    for (size_t i = 0; i < PINGS_A_SECOND; i++)
+        now->rtt[hb_rtt_bucket((uint32_t)(dice(state) % 4000000))]++;
+    now->pings += PINGS_A_SECOND;
+    hb_series_tick(series, now, wall_ms);
+    return now_ns(CLOCK_MONOTONIC) - start;
+}
+
+static void run_machines(void)
+{
+    static const struct {
+        const char *name;
+        hb_list_query query;
+    } LISTS[] = {{"by JID, the first page", {.limit = 100}},
+                 {"by silence, the first page", {.limit = 100, .sort = HB_SORT_SILENT, .descending = true}},
+                 {"by state, in the middle", {.limit = 100, .sort = HB_SORT_STATE, .offset = 50000}},
+                 {"with a text", {.limit = 100, .text = "99@", .length = 3, .sort = HB_SORT_ENDS}}};
+    static hb_series series;
+    static hb_totals totals;
+    static double rounds[ROUNDS_MAX];
+    size_t repeat = smoke ? 3 : 51;
+    size_t sessions = smoke ? 60000 : 100000;
+    char name[96];
+    fleet f;
+
+    fleet_init(&f);
+    fleet_grow(&f, sessions, false);
+    for (size_t q = 0; q < sizeof LISTS / sizeof LISTS[0]; q++) {
+        for (size_t i = 0; i < repeat; i++) {
+            flush_caches();
+            rounds[i] = list_of(&f, LISTS[q].query);
+        }
+        snprintf(name, sizeof name, "list of %zu sessions, %s", sessions, LISTS[q].name);
+        tell(name, "ns", stats_of(rounds, repeat), given(50e6), 1);
+    }
+    for (size_t i = 0; i < repeat; i++) {
+        flush_caches();
+        rounds[i] = metrics_of(&f);
+    }
+    snprintf(name, sizeof name, "metrics of %zu sessions", sessions);
+    tell(name, "ns", stats_of(rounds, repeat), given(20e6), 1);
+    for (size_t i = 0; i < repeat; i++) {
+        flush_caches();
+        rounds[i] = kept(&series, &totals, WALL_MS + (int64_t)i * 1000, &f.dice);
+    }
+    tell("a second of the plots' data / a second of a core", "ns", stats_of(rounds, repeat), given(1e9), 0.001);
+    fleet_close(&f);
+}
+
 static void draw(const char *file, const size_t *sizes, const stats *all, size_t count)
 {
     FILE *out = fopen(file, "w");
@@ -456,6 +538,8 @@ int main(int argc, char **argv)
         run_threads();
     else if (strcmp(argv[1], "memory-native") == 0)
         run_memory();
+    else if (strcmp(argv[1], "machines") == 0)
+        run_machines();
     else if (strcmp(argv[1], "growth") == 0)
         run_growth(argv[2]);
     else

@@ -24,6 +24,9 @@ final class Heartbeat implements AutoCloseable {
     private final Recording recording;
     private final LastActivity lastActivity;
     private final Journal journal;
+    private final Plots plots;
+    private final MachineAccess access = new MachineAccess();
+    private final Statistics statistics;
     private final LastActivityQuery query;
 
     private Heartbeat(NativeCore core, Clock clock, File home) {
@@ -31,6 +34,8 @@ final class Heartbeat implements AutoCloseable {
         sessions = new Sessions(core, clock);
         lastActivity = new LastActivity(core);
         journal = new Journal(core, new File(home, "heartbeat"));
+        plots = new Plots(core, new File(home, "heartbeat"));
+        statistics = new Statistics(core);
         query = new LastActivityQuery(core);
         policy = new PolicyProperty(core);
         policy.apply();
@@ -44,6 +49,7 @@ final class Heartbeat implements AutoCloseable {
             http.look();
             sessions.look();
             recording.look();
+            plots.look();
         });
     }
 
@@ -115,15 +121,20 @@ final class Heartbeat implements AutoCloseable {
 
     private void open() {
         journal.start();
+        plots.open();
         // Events first: of what the adapter finds afterwards, none is missed.
         events.register();
         ticker.start();
         query.register();
+        access.register();
+        statistics.register();
     }
 
     /** Gives back first, then ends: no step keeps another from being done. */
     @Override
     public void close() {
+        step(access::unregister);
+        step(statistics::unregister);
         step(adapter::detach);
         step(http::detach);
         step(events::unregister);
@@ -131,6 +142,7 @@ final class Heartbeat implements AutoCloseable {
         step(ticker::close);
         step(actions::close);
         step(recording::close);
+        step(plots::close);
         step(journal::close);
         step(core::close);
     }

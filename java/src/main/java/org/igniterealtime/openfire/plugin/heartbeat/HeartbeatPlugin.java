@@ -45,6 +45,7 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     public void initializePlugin(PluginManager manager, File pluginFolder) {
         home = homeOf(pluginFolder);
         loaded = this;
+        SystemProperties.register();
         try {
             String reason = Adapters.refusal();
             if (reason == null) {
@@ -79,6 +80,7 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
             refusal = null;
             stop();
         }
+        SystemProperties.unregister();
         loaded = null;
     }
 
@@ -239,6 +241,22 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     private Asked ask(long token, int verb) {
         Heartbeat heartbeat = running;
         return heartbeat == null ? Asked.OVER : heartbeat.ask(token, verb);
+    }
+
+    /** What happened in the last hour, day or week, as JSON (docs/metrics.md), or null when off. */
+    public String series(Span span) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.core().series(span.code);
+    }
+
+    /**
+     * Everything that is counted (docs/metrics.md), or null when off.
+     *
+     * @param openMetrics as OpenMetrics 1.0; else in the text format of Prometheus, 0.0.4
+     */
+    public String metrics(boolean openMetrics) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.core().metrics(openMetrics);
     }
 
     /** Why the plugin stays off, or null if it does not, or was switched off. */

@@ -19,9 +19,9 @@ final class Journal implements AutoCloseable {
     private static final Logger Log = LoggerFactory.getLogger(Journal.class);
 
     /** How long after an event it is on disk, at most; milliseconds. */
-    private static final String INTERVAL = "plugin.heartbeat.journal.interval";
+    static final String INTERVAL = "plugin.heartbeat.journal.interval";
 
-    private static final long INTERVAL_MS = 1_000;
+    static final long INTERVAL_MS = 1_000;
     private static final long SHORTEST_MS = 50;
     private static final long LONGEST_MS = TimeUnit.HOURS.toMillis(1);
     private static final long OPEN_AGAIN_NS = TimeUnit.MINUTES.toNanos(1);

@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * The native core, and the only class with native methods. It translates; {@code native/include/heartbeat.h} says what
@@ -443,6 +444,41 @@ final class NativeCore implements AutoCloseable {
         return said == null ? "the name of the folder is too long" : new String(said, StandardCharsets.UTF_8);
     }
 
+    /**
+     * Takes over the data of the plots that lie in this folder. To be called before the first tick.
+     *
+     * @return lines about what was found damaged, each with its end; one more without an end says what failed
+     */
+    String seriesOpen(String folder) {
+        return told(() -> seriesOpen0(handle, utf8(folder)));
+    }
+
+    /** Writes the data of the plots, and waits for the disk. Null: done; else why not. */
+    String seriesSave(String folder) {
+        return told(() -> seriesSave0(handle, utf8(folder)));
+    }
+
+    /** What happened in a span, {@code HB_SPANS}, as JSON, or null when closed. */
+    String series(int span) {
+        return told(() -> series0(handle, span));
+    }
+
+    /** What is counted, in Prometheus' text format or as OpenMetrics, or null when closed. */
+    String metrics(boolean openMetrics) {
+        return told(() -> metrics0(handle, openMetrics));
+    }
+
+    private String told(Supplier<byte[]> ask) {
+        byte[] answer;
+        call.lock();
+        try {
+            answer = handle == 0 ? null : ask.get();
+        } finally {
+            call.unlock();
+        }
+        return answer == null ? null : new String(answer, StandardCharsets.UTF_8);
+    }
+
     /** Writes what is new, and waits for the disk. Null: done; else why not, empty: for the same reason as before. */
     String journalFlush() {
         byte[] error;
@@ -601,6 +637,14 @@ final class NativeCore implements AutoCloseable {
             boolean descending,
             long offset,
             int limit);
+
+    private static native byte[] seriesOpen0(long handle, byte[] folder);
+
+    private static native byte[] seriesSave0(long handle, byte[] folder);
+
+    private static native byte[] series0(long handle, int span);
+
+    private static native byte[] metrics0(long handle, boolean openMetrics);
 
     private static native void stop0(long handle);
 

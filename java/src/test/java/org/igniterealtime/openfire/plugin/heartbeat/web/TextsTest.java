@@ -22,6 +22,7 @@ class TextsTest {
     private static final Pattern IN_TEMPLATES = Pattern.compile("\\{\\{\\{?text\\.([a-zA-Z_-]+)}}");
     private static final Pattern IN_MENU = Pattern.compile("\\$\\{([a-z-]+)}");
     private static final Pattern QUOTED = Pattern.compile("\"([a-z]+(?:[-_][a-z_]+)+|[a-z]+)\"");
+    private static final Pattern PROPERTY = Pattern.compile("\"(plugin\\.heartbeat\\.[a-z.]+)\"");
     private static final Pattern PLACE = Pattern.compile("\\{([0-9])}");
 
     /** The core names these: keys of the policy and their words, states, reasons, verbs. */
@@ -61,6 +62,8 @@ class TextsTest {
         Set<String> asked = found(IN_TEMPLATES, contents(Path.of("src/main/resources"), ".html"));
         asked.remove("language");
         asked.addAll(found(IN_MENU, Files.readString(Path.of("../plugin.xml"))));
+        // Openfire's page of properties asks for these.
+        found(PROPERTY, contents(Path.of("src/main/java"), ".java")).forEach(key -> asked.add("system_property." + key));
         // What the code asks for is told from other strings by its being there; a missing one fails in the browser test.
         Set<String> quoted = found(QUOTED, contents(Path.of("src/main/java"), ".java"));
         Set<String> missing = new TreeSet<>(asked);

@@ -24,7 +24,8 @@ record Lane(String name, String heap, List<String> libraries, Supplier<Group> gr
             new Lane("activity", "4g", NETTY41, LastActivity::new),
             new Lane("events", null, List.of(), null),
             new Lane("threads", null, List.of(), null),
-            new Lane("memory-native", null, List.of(), null));
+            new Lane("memory-native", null, List.of(), null),
+            new Lane("machines", null, List.of(), null));
 
     /** Without a group it is the program that is written in C. */
     boolean isNative() {
