@@ -43,7 +43,8 @@ typedef struct hb_user {
     char name[];  /* of more than HB_USER_NAME bytes: its length in 2, then the whole of it */
 } hb_user;
 
-#define HB_USER_WHY 0x1fu     /* hb_reason of the last session's end */
+#define HB_USER_WHY 0x0fu     /* hb_reason of the last session's end */
+#define HB_USER_GONE 0x10u    /* of hb_core_gone: it is to be told of */
 #define HB_USER_TOUCHED 0x20u /* it is to be written to the journal */
 #define HB_USER_DEAD 0x40u    /* forgotten: its room is free, `sessions` is the next such room of that size */
 #define HB_USER_LONG 0x80u    /* the name is here */

@@ -393,8 +393,10 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
     if (user && over && before.phase != HB_CLOSED) {
         hb_user_set_why(user, end_of(before));
         hb_slot_unlink(core, slot);
-        if (user->sessions == HB_NO_SLOT)
+        if (user->sessions == HB_NO_SLOT) {
             hb_user_set_offline_ms(user, core->clock.wall_ms);
+            hb_gone_note(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
+        }
         hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
     }
     if (step.next.phase == HB_FREE)
@@ -532,6 +534,9 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
     hb_user_unlock(&core->users, user);
     int64_t seen_ms = hb_user_seen_ms(&core->users, user);
     out->seen_ms = seen_ms < core->clock.wall_ms ? seen_ms : core->clock.wall_ms;
+    int64_t offline_ms = hb_user_offline_ms(user);
+    out->offline_ms = offline_ms < core->clock.wall_ms ? offline_ms : core->clock.wall_ms;
+    out->last_ms = out->seen_ms;
     out->online = user->sessions != HB_NO_SLOT;
     out->why = hb_user_why(user);
     out->length = user->status ? strlen(user->status) : 0;

@@ -112,8 +112,16 @@ struct hb_core {
     hb_user_ref *touched; /* users that are to be written to it */
     size_t touched_count;
     size_t touched_room;
-    bool touched_all;           /* all of them are */
-    int64_t keep_ms;            /* who was not here for so long is forgotten */
+    bool wipe;        /* the disk still has users that were forgotten: a snapshot is to be made */
+    bool touched_all; /* all of them are */
+    int64_t keep_ms;  /* who was not here for so long is forgotten */
+    struct {          /* users.c: whose last session ended */
+        hb_user_ref *users;
+        size_t count;
+        size_t room;
+        bool wanted; /* somebody asks for them */
+        bool lost;   /* not all are in it */
+    } gone;
     hb_recorder *recorder_next; /* of a recording that begins with the next tick */
 };
 
@@ -194,6 +202,12 @@ void hb_slots_forget(hb_core *core, hb_user_ref ref);
 /* last.c: the user is to be written to the journal. And the end of all keeping. */
 void hb_last_touch(hb_core *core, hb_user_ref ref);
 void hb_keeper_free(hb_core *core);
+
+/* When a user was last seen, sessions that are open included. */
+int64_t hb_last_seen(const hb_core *core, const hb_user *user);
+
+/* users.c: the user's last session ended. */
+void hb_gone_note(hb_core *core, hb_user_ref ref);
 
 /* The tick of the last byte read from a session. */
 uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);

@@ -547,21 +547,74 @@ static jint import0(JNIEnv *env, jclass class, jlong handle, jbyteArray user, jl
                                        status_length < 0 ? NULL : text, status_length < 0 ? 0 : (size_t)status_length);
 }
 
-/* The time << 1 | online, and the status behind it; NULL: unknown. */
+/* hb_user_row, and the status behind it; NULL: unknown. */
 static jbyteArray last0(JNIEnv *env, jclass class, jlong handle, jbyteArray user)
 {
     char name[TEXT_MAX];
     jsize length = copy_text(env, user, name, sizeof name);
     hb_activity activity;
-    char answer[sizeof(jlong) + HB_STATUS_MAX];
+    char answer[sizeof(hb_user_row) + HB_STATUS_MAX];
 
     (void)class;
     if (length < 0 || hb_core_last_activity(core_of(handle), name, (size_t)length, &activity) != 1)
         return NULL;
-    jlong time = (jlong)((uint64_t)activity.seen_ms << 1 | activity.online);
-    memcpy(answer, &time, sizeof time);
-    memcpy(answer + sizeof time, activity.status, activity.length);
-    return bytes_of(env, answer, sizeof time + activity.length);
+    const hb_user_row head = {.seen_ms = activity.seen_ms,
+                              .offline_ms = activity.offline_ms,
+                              .last_ms = activity.last_ms,
+                              .status_length = (uint16_t)activity.length,
+                              .why = (uint8_t)activity.why,
+                              .online = activity.online};
+    memcpy(answer, &head, sizeof head);
+    memcpy(answer + sizeof head, activity.status, activity.length);
+    return bytes_of(env, answer, sizeof head + activity.length);
+}
+
+/* hb_core_users's answer; NULL: out of memory. */
+static jbyteArray users0(JNIEnv *env, jclass class, jlong handle, jint order, jint limit, jlong before_ms,
+                         jbyteArray part, jboolean prefix, jbyteArray after, jlong after_ms)
+{
+    char part_text[TEXT_MAX];
+    char after_text[TEXT_MAX];
+    jsize part_length = copy_text(env, part, part_text, sizeof part_text);
+    jsize after_length = copy_text(env, after, after_text, sizeof after_text);
+    const hb_user_query query = {.order = (hb_user_order)order,
+                                 .limit = (size_t)limit,
+                                 .before_ms = before_ms,
+                                 .part = part_text,
+                                 .part_length = part_length < 0 ? 0 : (size_t)part_length,
+                                 .prefix = prefix == JNI_TRUE,
+                                 .after = after_length < 0 ? NULL : after_text,
+                                 .after_length = after_length < 0 ? 0 : (size_t)after_length,
+                                 .after_ms = after_ms};
+    char *answer = NULL;
+    size_t length = 0;
+
+    (void)class;
+    if (hb_core_users(core_of(handle), &query, &answer, &length) < 0)
+        return NULL;
+    jbyteArray bytes = bytes_of(env, answer, length);
+    hb_string_free(answer);
+    return bytes;
+}
+
+/* hb_core_gone's answer behind one byte, 1: some are missing. NULL: out of memory. */
+static jbyteArray gone0(JNIEnv *env, jclass class, jlong handle)
+{
+    char *answer = NULL;
+    size_t length = 0;
+
+    (void)class;
+    int code = hb_core_gone(core_of(handle), &answer, &length);
+    if (code < 0)
+        return NULL;
+    const jbyte missing = (jbyte)code;
+    jbyteArray bytes = (*env)->NewByteArray(env, (jsize)length + 1);
+    if (bytes) {
+        (*env)->SetByteArrayRegion(env, bytes, 0, 1, &missing);
+        (*env)->SetByteArrayRegion(env, bytes, 1, (jsize)length, (const jbyte *)answer);
+    }
+    hb_string_free(answer);
+    return bytes;
 }
 
 static jbyteArray why0(JNIEnv *env, jclass class, jlong handle, jbyteArray jid)
@@ -649,6 +702,8 @@ static JNINativeMethod METHODS[] = {
     METHOD(forget0, "(J[B)I"),
     METHOD(import0, "(J[BJ[B)I"),
     METHOD(last0, "(J[B)[B"),
+    METHOD(users0, "(JIIJ[BZ[BJ)[B"),
+    METHOD(gone0, "(J)[B"),
     METHOD(why0, "(J[B)[B"),
     METHOD(record0, "(JI)I"),
     METHOD(recorded0, "(JLjava/nio/ByteBuffer;)I"),

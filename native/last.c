@@ -12,12 +12,14 @@
 
 #define CHUNK 64        /* users gathered while the lock is held */
 #define AWAY_FLUSHES 5u /* flushes between two tries to come back to the disk */
+#define WIPE_TICKS 60u  /* between two snapshots that are made for the sake of users who were forgotten */
 
 struct hb_keeper {
     pthread_mutex_t lock; /* of the journal, taken before the core's */
     hb_journal *journal;
     uint32_t tick; /* reads before it were written */
     unsigned tries;
+    uint32_t wipe_tick; /* from then on a snapshot may be made for the sake of users who were forgotten */
 };
 
 /* All that follows with the core's lock held. */
@@ -42,7 +44,7 @@ void hb_last_touch(hb_core *core, hb_user_ref ref)
     user->end |= HB_USER_TOUCHED;
 }
 
-static int64_t seen_of(const hb_core *core, const hb_user *user)
+int64_t hb_last_seen(const hb_core *core, const hb_user *user)
 {
     int64_t seen = hb_user_seen_ms(&core->users, user);
 
@@ -61,7 +63,7 @@ static hb_last last_of(const hb_core *core, const hb_user *user)
     return (hb_last){.name = name,
                      .name_length = length,
                      .why = hb_user_why(user),
-                     .seen_ms = seen_of(core, user),
+                     .seen_ms = hb_last_seen(core, user),
                      .offline_ms = hb_user_offline_ms(user),
                      .status = user->status,
                      .status_length = user->status ? strlen(user->status) : 0};
@@ -174,6 +176,8 @@ static int snapshot(hb_core *core, hb_error *error)
     if (code < 0)
         return code;
     pthread_mutex_lock(&core->lock);
+    core->wipe = false;
+    core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
     untouch_all(core); /* whoever changes from here on goes to the new journal too */
     pthread_mutex_unlock(&core->lock);
     do {
@@ -184,7 +188,8 @@ static int snapshot(hb_core *core, hb_error *error)
     return code < 0 ? code : hb_journal_snapshot_end(journal, error);
 }
 
-static int flush(hb_core *core, hb_error *error)
+/* last: it is the last one, so what waits for a better time is done now. */
+static int flush(hb_core *core, bool last, hb_error *error)
 {
     hb_keeper *keeper = core->keeper;
 
@@ -192,7 +197,7 @@ static int flush(hb_core *core, hb_error *error)
         return HB_EJOURNAL;
     keeper->tries = 0;
     pthread_mutex_lock(&core->lock);
-    bool all = core->touched_all;
+    bool all = core->touched_all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
     pthread_mutex_unlock(&core->lock);
     if (all || hb_journal_away(keeper->journal) || hb_journal_wants_snapshot(keeper->journal)) {
         int code = snapshot(core, error);
@@ -200,6 +205,7 @@ static int flush(hb_core *core, hb_error *error)
             /* What was no longer marked is not on disk. */
             pthread_mutex_lock(&core->lock);
             core->touched_all = true;
+            core->wipe = true;
             pthread_mutex_unlock(&core->lock);
             return code;
         }
@@ -235,6 +241,7 @@ static int take(hb_core *core, const hb_last *last)
         if (user->sessions == HB_NO_SLOT)
             code = hb_user_set_status(&core->users, user, last->status, last->status_length);
     } else if (last->forgotten) {
+        core->wipe = true; /* the server may have died before it was done */
         ref = hb_users_ref(&core->users, last->name, last->name_length);
         if (ref && hb_user_at(&core->users, ref)->sessions == HB_NO_SLOT)
             hb_slots_forget(core, ref);
@@ -299,7 +306,7 @@ int hb_core_journal_flush(hb_core *core, hb_error *error)
     if (error)
         memset(error, 0, sizeof *error);
     pthread_mutex_lock(&core->keeper->lock);
-    int code = flush(core, error);
+    int code = flush(core, false, error);
     pthread_mutex_unlock(&core->keeper->lock);
     return code;
 }
@@ -307,12 +314,13 @@ int hb_core_journal_flush(hb_core *core, hb_error *error)
 void hb_keeper_free(hb_core *core)
 {
     if (core->keeper) {
-        (void)flush(core, NULL);
+        (void)flush(core, true, NULL);
         hb_journal_close(core->keeper->journal);
         pthread_mutex_destroy(&core->keeper->lock);
         free(core->keeper);
     }
     free(core->touched);
+    free(core->gone.users);
 }
 
 int hb_core_forget(hb_core *core, const char *name, size_t length)
@@ -330,10 +338,10 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
         hb_slots_forget(core, ref);
     pthread_mutex_unlock(&core->lock);
     if (core->keeper) {
-        /* On disk the name stands until the next snapshot: that one is made with the next flush. */
+        /* On disk the name stands until the next snapshot. */
         code = hb_journal_add(core->keeper->journal, &gone);
         pthread_mutex_lock(&core->lock);
-        core->touched_all = core->touched_all || ref;
+        core->wipe = core->wipe || ref;
         pthread_mutex_unlock(&core->lock);
         pthread_mutex_unlock(&core->keeper->lock);
     }

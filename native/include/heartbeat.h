@@ -258,9 +258,11 @@ int hb_core_recorded(hb_core *core, char *out, size_t capacity, size_t *length);
 void hb_core_record_end(hb_core *core);
 
 typedef struct hb_activity {
-    int64_t seen_ms; /* wall time of the last byte read from any of the user's sessions, to the tick */
-    bool online;     /* a session of the user is open or may be resumed */
-    hb_reason why;   /* why the last session ended; HB_WHY_NONE while none has */
+    int64_t seen_ms;    /* wall time of the last byte read from any of the user's sessions, to the tick */
+    int64_t offline_ms; /* wall time of the end of the last session; 0: none ended */
+    int64_t last_ms;    /* what is told as last activity (XEP-0012) of who is not online */
+    bool online;        /* a session of the user is open or may be resumed */
+    hb_reason why;      /* why the last session ended; HB_WHY_NONE while none has */
     size_t length;
     char status[HB_STATUS_MAX]; /* the last unavailable presence's status, not NUL-terminated */
 } hb_activity;
@@ -283,6 +285,52 @@ typedef struct hb_seen {
  * for nothing but the change of another one in the same part.
  */
 int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out);
+
+#define HB_USERS_MAX 1000u /* users of one answer */
+
+typedef enum hb_user_order {
+    HB_USERS_BY_NAME, /* byte by byte */
+    HB_USERS_BY_SEEN, /* longest ago first; by name where the times are the same */
+} hb_user_order;
+
+/* Which users. Everything but order and limit may be 0. */
+typedef struct hb_user_query {
+    hb_user_order order;
+    size_t limit;      /* users of the answer, 1 to HB_USERS_MAX */
+    int64_t before_ms; /* only who was last seen before, online or not; 0: whenever */
+    const char *part;  /* only whose name has these bytes in it */
+    size_t part_length;
+    bool prefix;       /* at its beginning */
+    const char *after; /* only who comes after this one, the last of the page before; NULL: the first page */
+    size_t after_length;
+    int64_t after_ms; /* and its seen_ms */
+} hb_user_query;
+
+/* A user of an answer: this, then the name, then the status, neither NUL-terminated. 32 bytes, not aligned. */
+typedef struct hb_user_row {
+    int64_t seen_ms; /* as in hb_activity */
+    int64_t offline_ms;
+    int64_t last_ms;
+    uint16_t name_length;
+    uint16_t status_length;
+    uint8_t why;    /* hb_reason */
+    uint8_t online; /* 0 or 1 */
+    uint8_t unused[2];
+} hb_user_row;
+
+/*
+ * The first users that a query asks for, in its order, one hb_user_row after the other, freed with hb_string_free; NULL
+ * with a length of 0 if there are none. It takes one look at everybody, during which events go on: who comes, goes or
+ * is seen meanwhile may be missing. HB_EINVAL: a limit or length is out of its range.
+ */
+int hb_core_users(hb_core *core, const hb_user_query *query, char **out, size_t *length);
+
+/*
+ * Users whose last session ended since the last call, at most HB_USERS_MAX, each once and as known now (who came back
+ * meanwhile is online); out as hb_core_users. The first call takes none, and begins to keep note. 1: no more are left,
+ * and of some no note could be kept for want of memory.
+ */
+int hb_core_gone(hb_core *core, char **out, size_t *length);
 
 /*
  * Counts changes there, HB_USER_STRIPES of them: an answer of hb_core_seen about a user who was not online is true as
@@ -307,7 +355,11 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
  */
 int hb_core_journal_flush(hb_core *core, hb_error *error);
 
-/* Forgets a user, in memory now and on disk with the next flush. 1: done, 0: unknown. */
+/*
+ * Forgets a user: in memory now; after a crash too once hb_core_journal_flush has returned HB_OK; and the last trace on
+ * disk goes with a snapshot, which the next flush makes, or one within a minute if there was one in the last minute.
+ * 1: done, 0: unknown.
+ */
 int hb_core_forget(hb_core *core, const char *name, size_t length);
 
 /* Takes over what the server knew of a user who is unknown here, with the status or NULL. 1: done, 0: known here. */

@@ -261,6 +261,25 @@ static int act_list(stage *s)
     return code;
 }
 
+/* As text: an answer is no string. */
+static int act_users(stage *s)
+{
+    char *bytes = NULL;
+    size_t length = 12345;
+    hb_user_query query = {.order = HB_USERS_BY_SEEN, .limit = 2};
+    int code = hb_core_users(s->rig.core, &query, &bytes, &length);
+    if (code < 0) {
+        return made_json(s, code, bytes, length);
+    }
+    for (size_t i = 0; i < length; i++) {
+        bytes[i] = (char)(bytes[i] ? bytes[i] : '0');
+    }
+    char *text = __real_realloc(bytes, length + 1);
+    assert_non_null(text);
+    text[length] = '\0';
+    return made_json(s, code, text, length);
+}
+
 /* The copies of the cells are made by the next tick: without memory for them it goes on, and nothing is recorded. */
 static int act_record(stage *s)
 {
@@ -296,6 +315,7 @@ static const struct act {
     {"why", act_why, HB_ENOMEM},
     {"describe a policy", act_describe, HB_EPOLICY},
     {"list", act_list, HB_ENOMEM},
+    {"users", act_users, HB_ENOMEM},
     {"record", act_record, HB_ECRYPTO},
 };
 
@@ -444,6 +464,33 @@ static void test_growing(void **state)
         assert_int_equal(hb_core_last_activity(r.core, user, strlen(user), &a), 1);
         assert_true(a.online);
     }
+    rig_close(&r);
+}
+
+/* Whose end finds no room is missing, and that is said; whoever finds none in an answer is in the next one. */
+static void test_gone(void **state)
+{
+    (void)state;
+    char *bytes = NULL;
+    size_t length = 0;
+    rig r;
+    rig_init(&r, 0);
+    assert_int_equal(hb_core_gone(r.core, &bytes, &length), 0);
+    hb_token alice = rig_login(&r, "alice@example.org/x", true);
+    hb_token bob = rig_login(&r, "bob@example.org/x", true);
+    fail_at = 1;
+    assert_int_equal(hb_core_closed(r.core, alice), HB_OK);
+    assert_int_equal(fail_at, -1);
+    assert_int_equal(hb_core_closed(r.core, bob), HB_OK);
+    fail_at = 1;
+    assert_int_equal(hb_core_gone(r.core, &bytes, &length), HB_ENOMEM);
+    assert_int_equal(fail_at, -1);
+    assert_null(bytes);
+    assert_int_equal(hb_core_gone(r.core, &bytes, &length), 1);
+    assert_int_equal(length, sizeof(hb_user_row) + strlen("bob"));
+    hb_string_free(bytes);
+    assert_int_equal(hb_core_gone(r.core, &bytes, &length), 0);
+    assert_int_equal(length, 0);
     rig_close(&r);
 }
 
@@ -630,7 +677,7 @@ int main(void)
         cmocka_unit_test(test_acts),           cmocka_unit_test(test_new),
         cmocka_unit_test(test_refused_policy), cmocka_unit_test(test_growing),
         cmocka_unit_test(test_no_allocations), cmocka_unit_test(test_hard_times),
-        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_bounded),        cmocka_unit_test(test_gone),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

@@ -261,6 +261,117 @@ static void test_many(void **state)
     }
 }
 
+/* Files of the folder whose name begins so. */
+static int files_of(const char *kind)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    int count = 0;
+    assert_non_null(files);
+    while ((entry = readdir(files)))
+        count += strncmp(entry->d_name, kind, strlen(kind)) == 0;
+    closedir(files);
+    return count;
+}
+
+/* The generation of the youngest journal. */
+static unsigned long generation(void)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    unsigned long youngest = 0;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        unsigned long its = strncmp(entry->d_name, "journal-", 8) == 0 ? strtoul(entry->d_name + 8, NULL, 16) : 0;
+        youngest = its > youngest ? its : youngest;
+    }
+    closedir(files);
+    return youngest;
+}
+
+static void add_users(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        text_print(name, sizeof name, "user%d", i);
+        assert_int_equal(hb_core_import(life.core, name, strlen(name), RIG_WALL_MS - 1000 + i, NULL, 0), 1);
+    }
+}
+
+static void forget_user(int i)
+{
+    char name[32];
+    text_print(name, sizeof name, "user%d", i);
+    assert_int_equal(hb_core_forget(life.core, name, strlen(name)), 1);
+}
+
+/* A thousand who are forgotten within a minute cost two snapshots: the first of them at once. */
+static void test_forget_many(void **state)
+{
+    (void)state;
+    add_users(1000);
+    flush();
+    unsigned long before = generation();
+    for (int i = 0; i < 1000; i++) {
+        forget_user(i);
+        if (i % 20 == 0) {
+            rig_step(&life, rig_second(&life) + 1);
+            flush();
+            assert_int_equal(generation(), before + 1);
+        }
+    }
+    flush();
+    for (int i = 0; i < 15; i++) {
+        rig_step(&life, rig_second(&life) + 1);
+        flush();
+    }
+    assert_int_equal(generation(), before + 2);
+    assert_int_equal(files_of("journal-"), 1);
+    crash();
+    assert_int_equal(activity_of("user999").seen_ms, -1);
+    flush();
+    assert_int_equal(files_of("journal-"), 2); /* nobody is left to be wiped out */
+}
+
+/* After a crash the forgotten stay so, and what is left of them on disk goes with the first flush. */
+static void test_forget_and_crash(void **state)
+{
+    (void)state;
+    add_users(10);
+    forget_user(1);
+    flush();
+    forget_user(2);
+    flush();
+    assert_int_equal(files_of("journal-"), 1);
+    crash();
+    assert_int_equal(activity_of("user2").seen_ms, -1);
+    assert_int_equal(activity_of("user3").seen_ms, RIG_WALL_MS - 997);
+    assert_int_equal(files_of("journal-"), 2);
+    flush();
+    assert_int_equal(files_of("journal-"), 1);
+}
+
+/* Nothing of them is left after a clean end. */
+static void test_forget_and_end(void **state)
+{
+    (void)state;
+    add_users(3);
+    forget_user(0);
+    flush();
+    unsigned long before = generation();
+    forget_user(1);
+    flush();
+    assert_int_equal(generation(), before);
+    int64_t now_us = life.now_us;
+    rig_close(&life);
+    assert_int_equal(generation(), before + 1);
+    assert_int_equal(files_of("journal-"), 1);
+    rig_init(&life, now_us);
+    open_journal();
+    assert_int_equal(activity_of("user1").seen_ms, -1);
+    assert_int_equal(activity_of("user2").seen_ms, RIG_WALL_MS - 998);
+}
+
 /* The disk is full: it goes on in memory, says so once, and writes everything when there is room again. */
 static void test_disk_full(void **state)
 {
@@ -333,9 +444,11 @@ static void test_misuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_journal(test_crash),     with_journal(test_quiet),    with_journal(test_forget), with_journal(test_import),
-        with_journal(test_retention), with_journal(test_set_back), with_journal(test_many),   with_journal(test_misuse),
-        with_journal(test_disk_full), with_journal(test_torn),
+        with_journal(test_crash),          with_journal(test_quiet),       with_journal(test_forget),
+        with_journal(test_import),         with_journal(test_retention),   with_journal(test_set_back),
+        with_journal(test_many),           with_journal(test_misuse),      with_journal(test_disk_full),
+        with_journal(test_torn),           with_journal(test_forget_many), with_journal(test_forget_and_crash),
+        with_journal(test_forget_and_end),
     };
     return cmocka_run_group_tests_name("last", tests, NULL, NULL);
 }

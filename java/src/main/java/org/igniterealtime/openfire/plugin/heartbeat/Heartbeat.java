@@ -23,6 +23,7 @@ final class Heartbeat implements AutoCloseable {
     private final PolicyProperty policy;
     private final Recording recording;
     private final LastActivity lastActivity;
+    private final LastActivityService lastActivityService;
     private final Journal journal;
     private final Plots plots;
     private final MachineAccess access = new MachineAccess();
@@ -33,6 +34,7 @@ final class Heartbeat implements AutoCloseable {
         this.core = core;
         sessions = new Sessions(core, clock);
         lastActivity = new LastActivity(core);
+        lastActivityService = new LastActivityService(core);
         journal = new Journal(core, new File(home, "heartbeat"));
         plots = new Plots(core, new File(home, "heartbeat"));
         statistics = new Statistics(core);
@@ -117,6 +119,10 @@ final class Heartbeat implements AutoCloseable {
         }
         actions.submit(token, (int) (answer >>> 32), (int) answer);
         return HeartbeatPlugin.Asked.UNDER_WAY;
+    }
+
+    LastActivityService lastActivityService() {
+        return lastActivityService;
     }
 
     private void open() {

@@ -187,6 +187,12 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         return heartbeat == null ? LastActivity.UNKNOWN : heartbeat.lastActivity().of(user) >> 1;
     }
 
+    /** Last activity of users, for other plugins; null when off. */
+    public LastActivityService lastActivityService() {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.lastActivityService();
+    }
+
     /** How last activity is kept: "on disk", or why it is not; null when off. */
     public String journal() {
         Heartbeat heartbeat = running;

@@ -65,11 +65,11 @@ final class LastActivityQuery extends IQHandler implements ServerFeaturesProvide
         if (!mayKnow(query.getFrom(), user)) {
             return refused(reply, query, PacketError.Condition.forbidden);
         }
-        NativeCore.Last last = core.last(user);
+        UserActivity last = core.last(user);
         if (last == null) {
             return refused(reply, query, PacketError.Condition.item_not_found);
         }
-        answer(reply, last.online ? 0 : now - last.seenMs, last.online ? "" : last.status);
+        answer(reply, last.isOnline() ? 0 : now - last.lastActivityMs(), last.isOnline() ? "" : last.status());
         return reply;
     }
 

@@ -411,23 +411,6 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
-    /** What is known of a user's last activity. */
-    static final class Last {
-        /** Wall time of the last byte read. */
-        final long seenMs;
-
-        final boolean online;
-
-        /** Of the last unavailable presence; empty if it had none. */
-        final String status;
-
-        Last(long seenMs, boolean online, String status) {
-            this.seenMs = seenMs;
-            this.online = online;
-            this.status = status;
-        }
-    }
-
     /**
      * Keeps last activity in this folder, and takes over what is there. To be called before sessions are opened.
      *
@@ -491,13 +474,11 @@ final class NativeCore implements AutoCloseable {
         return error == null ? null : new String(error, StandardCharsets.UTF_8);
     }
 
-    /** Forgets a user; on disk with the next flush. */
-    void forget(String user) {
+    /** Forgets a user; on disk soon after. False: nothing was known. */
+    boolean forget(String user) {
         call.lock();
         try {
-            if (handle != 0) {
-                forget0(handle, utf8(user));
-            }
+            return handle != 0 && forget0(handle, utf8(user)) == 1;
         } finally {
             call.unlock();
         }
@@ -514,7 +495,7 @@ final class NativeCore implements AutoCloseable {
     }
 
     /** Null: unknown. */
-    Last last(String user) {
+    UserActivity last(String user) {
         byte[] answer;
         call.lock();
         try {
@@ -522,12 +503,29 @@ final class NativeCore implements AutoCloseable {
         } finally {
             call.unlock();
         }
-        if (answer == null) {
-            return null;
+        return answer == null ? null : UserActivity.readOne(answer, user);
+    }
+
+    /** The answer of {@code hb_core_users}; null if it is closed, or an argument is out of its range. */
+    byte[] users(int order, int limit, long beforeMs, String part, boolean prefix, String after, long afterMs) {
+        call.lock();
+        try {
+            return handle == 0
+                    ? null
+                    : users0(handle, order, limit, beforeMs, utf8(part), prefix, utf8(after), afterMs);
+        } finally {
+            call.unlock();
         }
-        long time = ByteBuffer.wrap(answer).order(ByteOrder.nativeOrder()).getLong();
-        String status = new String(answer, Long.BYTES, answer.length - Long.BYTES, StandardCharsets.UTF_8);
-        return new Last(time >> 1, (time & 1) != 0, status);
+    }
+
+    /** The answer of {@code hb_core_gone} behind one byte that is 1 if some are missing; null if it is closed. */
+    byte[] gone() {
+        call.lock();
+        try {
+            return handle == 0 ? null : gone0(handle);
+        } finally {
+            call.unlock();
+        }
     }
 
     /** Why something was done to the sessions with a full JID, as JSON, or null when nothing is known. */
@@ -667,6 +665,18 @@ final class NativeCore implements AutoCloseable {
     private static native int import0(long handle, byte[] user, long offlineMs, byte[] status);
 
     private static native byte[] last0(long handle, byte[] user);
+
+    private static native byte[] users0(
+            long handle,
+            int order,
+            int limit,
+            long beforeMs,
+            byte[] part,
+            boolean prefix,
+            byte[] after,
+            long afterMs);
+
+    private static native byte[] gone0(long handle);
 
     private static native byte[] why0(long handle, byte[] fullJid);
 

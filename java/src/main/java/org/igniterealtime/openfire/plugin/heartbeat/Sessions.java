@@ -347,9 +347,9 @@ public final class Sessions {
     private long lastHere(LocalClientSession session) {
         long active = session.getLastActiveDate().getTime();
         String user = session.getAddress().getNode();
-        NativeCore.Last known = user == null ? null : core.last(user);
-        return known != null && known.seenMs >= session.getCreationDate().getTime()
-                ? Math.min(active, known.seenMs)
+        UserActivity known = user == null ? null : core.last(user);
+        return known != null && known.lastReadMs() >= session.getCreationDate().getTime()
+                ? Math.min(active, known.lastReadMs())
                 : active;
     }
 

@@ -74,6 +74,11 @@ class HeaderTest {
     }
 
     @Test
+    void listsHaveTheirLimit() {
+        assertEquals(LastActivityService.MOST_LISTED, number("HB_USERS_MAX (\\d+)u"));
+    }
+
+    @Test
     void errorsHaveTheirNumbers() {
         assertEquals(NativeCore.FULL, number("X\\(HB_EFULL, (-?\\d+)"));
         assertEquals(NativeCore.STALE, number("X\\(HB_ESTALE, (-?\\d+)"));

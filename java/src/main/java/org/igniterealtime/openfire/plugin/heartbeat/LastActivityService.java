@@ -1,0 +1,137 @@
+package org.igniterealtime.openfire.plugin.heartbeat;
+
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Last activity of users, for other plugins: {@link HeartbeatPlugin#lastActivityService()} gives it. It is this server's
+ * view: what it knows of users with sessions here.
+ *
+ * <p>Users are named by the node of their JID as Openfire stores it: prepared (RFC 7622, section 3.3), as {@code
+ * JID.nodeprep} does.
+ *
+ * <p>Answers come from memory. {@link #of(String)} takes about a microsecond, {@link #list} one look at everybody, which is
+ * some ten milliseconds for a million users; no event waits for it.
+ *
+ * <p>Threads: any. When the plugin is unloaded everybody is unknown and lists are empty: ask the plugin again then.
+ */
+public final class LastActivityService {
+    /** The most users that one call of {@link #list} answers. */
+    public static final int MOST_LISTED = 1000;
+
+    private final NativeCore core;
+
+    LastActivityService(NativeCore core) {
+        this.core = core;
+    }
+
+    /** Which users {@link #list} is asked for, and in which order; without more all of them, by name. */
+    public static final class Query {
+        private static final int BY_NAME = 0;
+        private static final int BY_LAST_READ = 1;
+
+        private int order = BY_NAME;
+        private long beforeMs;
+        private String part;
+        private boolean prefix;
+        private UserActivity after;
+
+        /** Only those from whom nothing was read since then, milliseconds since 1970 UTC; more than 0. */
+        public Query notSeenSince(long ms) {
+            if (ms <= 0) {
+                throw new IllegalArgumentException("a time after 1970 expected, found " + ms);
+            }
+            beforeMs = ms;
+            return this;
+        }
+
+        /** Only those whose name has this in it, in whatever case. */
+        public Query containing(String text) {
+            part = text.toLowerCase(Locale.ROOT);
+            prefix = false;
+            return this;
+        }
+
+        /** Only those whose name begins so, in whatever case. */
+        public Query startingWith(String text) {
+            part = text.toLowerCase(Locale.ROOT);
+            prefix = true;
+            return this;
+        }
+
+        /** In the order of {@link UserActivity#lastReadMs()}, longest ago first. */
+        public Query byLastRead() {
+            order = BY_LAST_READ;
+            return this;
+        }
+
+        /** Only those who come after this one: the last of the page before. Null: the first page. */
+        public Query after(UserActivity last) {
+            after = last;
+            return this;
+        }
+    }
+
+    /** What is known of a user, or null if nothing is. */
+    public UserActivity of(String user) {
+        return core.last(user);
+    }
+
+    /** What is known of these users, in their order; those who are not known are not in it. */
+    public Map<String, UserActivity> of(Collection<String> users) {
+        Map<String, UserActivity> known = new LinkedHashMap<>();
+        for (String user : users) {
+            UserActivity activity = core.last(user);
+            if (activity != null) {
+                known.put(user, activity);
+            }
+        }
+        return known;
+    }
+
+    /**
+     * Users, page by page. Who comes, goes or is seen while it looks may be missing, nobody is there twice.
+     *
+     * @param limit users of a page, 1 to {@link #MOST_LISTED}; fewer come when there are no more
+     * @throws IllegalArgumentException if limit is out of its range
+     */
+    public List<UserActivity> list(Query query, int limit) {
+        if (limit < 1 || limit > MOST_LISTED) {
+            throw new IllegalArgumentException("a limit from 1 to " + MOST_LISTED + " expected, found " + limit);
+        }
+        byte[] records = core.users(
+                query.order,
+                limit,
+                query.beforeMs,
+                query.part,
+                query.prefix,
+                query.after == null ? null : query.after.user(),
+                query.after == null ? 0 : query.after.lastReadMs());
+        return records == null ? Collections.emptyList() : UserActivity.readAll(records, 0);
+    }
+
+    /**
+     * Forgets a user: in memory at once, on disk within a minute. If the user is online, what comes after is noted again from
+     * the next login on.
+     *
+     * @return whether anything was known
+     */
+    public boolean erase(String user) {
+        return core.forget(user);
+    }
+
+    /** {@link #erase(String)} for many; returns of how many something was known. */
+    public int erase(Collection<String> users) {
+        int count = 0;
+        for (String user : users) {
+            if (core.forget(user)) {
+                count++;
+            }
+        }
+        return count;
+    }
+}
