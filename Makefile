@@ -567,7 +567,7 @@ export ZIG_LOCAL_CACHE_DIR := $(ZIG_GLOBAL_CACHE_DIR)
 
 DIST_CFLAGS := $(LANGUAGE) -Inative/include -Inative $(DEFINES) -O2 -fPIC -fno-common -fvisibility=hidden \
     -ffunction-sections -fdata-sections -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
-    -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wnull-dereference,$(WARNINGS)) -Wno-sizeof-pointer-memaccess
+    -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wnull-dereference,$(WARNINGS))
 DIST_CFLAGS_x86_64 := -fcf-protection=full
 DIST_CFLAGS_aarch64 := -mbranch-protection=standard
 DIST_LD_linux := -Wl,-soname,libheartbeat.so -Wl,--version-script=native/exports.map \

@@ -89,9 +89,9 @@ typedef struct hb_users {
     uint64_t seed[2]; /* keyed hashing: nobody can register names that collide */
     unsigned char **blocks;
     size_t block_count;
-    uint32_t used;              /* units of the last block */
-    hb_user_ref *free;          /* the first free room of so many units, HB_USER_UNITS_MAX + 1 of them */
-    hb_user_place *free_chunks; /* the first of them, which begins with the next */
+    uint32_t used;     /* units of the last block */
+    hb_user_ref *free; /* the first free room of so many units, HB_USER_UNITS_MAX + 1 of them */
+    void *free_chunks; /* the first of them, which begins with the next */
     hb_user_place **chunk_blocks;
     size_t chunk_block_count;
     size_t count;

@@ -76,7 +76,7 @@ hb_user_place *hb_place_of_user(const hb_users *users, const hb_user *user)
 
 static void put_chunk(hb_users *users, hb_user_place *chunk)
 {
-    memcpy(chunk, &users->free_chunks, sizeof(hb_user_place *));
+    memcpy(chunk, &users->free_chunks, sizeof users->free_chunks); /* a free chunk names the next one */
     users->free_chunks = chunk;
 }
 
@@ -106,7 +106,7 @@ static hb_user_place *take_chunk(hb_users *users, uint32_t places)
     if (!users->free_chunks && !more_chunks(users))
         return NULL;
     chunk = users->free_chunks;
-    memcpy(&users->free_chunks, chunk, sizeof(hb_user_place *));
+    memcpy(&users->free_chunks, chunk, sizeof users->free_chunks);
     memset(chunk, 0, places * sizeof *chunk);
     return chunk;
 }
