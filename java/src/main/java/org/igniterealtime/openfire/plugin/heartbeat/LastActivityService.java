@@ -38,7 +38,8 @@ public final class LastActivityService {
         private long beforeMs;
         private String part;
         private boolean prefix;
-        private UserActivity after;
+        private String afterUser;
+        private long afterMs;
 
         /** Only those from whom nothing was read since then, milliseconds since 1970 UTC; more than 0. */
         public Query notSeenSince(long ms) {
@@ -71,7 +72,13 @@ public final class LastActivityService {
 
         /** Only those who come after this one: the last of the page before. Null: the first page. */
         public Query after(UserActivity last) {
-            after = last;
+            return last == null ? after(null, 0) : after(last.user(), last.lastReadMs());
+        }
+
+        /** The same by name and {@link UserActivity#lastReadMs()}, for whoever can not keep the object between two pages. */
+        public Query after(String user, long lastReadMs) {
+            afterUser = user;
+            afterMs = lastReadMs;
             return this;
         }
     }
@@ -109,8 +116,8 @@ public final class LastActivityService {
                 query.beforeMs,
                 query.part,
                 query.prefix,
-                query.after == null ? null : query.after.user(),
-                query.after == null ? 0 : query.after.lastReadMs());
+                query.afterUser,
+                query.afterMs);
         return records == null ? Collections.emptyList() : UserActivity.readAll(records, 0);
     }
 

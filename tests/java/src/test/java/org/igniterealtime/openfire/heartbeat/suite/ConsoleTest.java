@@ -32,7 +32,7 @@ import org.openqa.selenium.WebElement;
 final class ConsoleTest {
     private static final String POLICY = "plugin.heartbeat.policy";
     private static final String ENABLED = "plugin.heartbeat.enabled";
-    private static final List<String> PAGES = List.of("settings", "sessions");
+    private static final List<String> PAGES = List.of("settings", "sessions", "users");
 
     private static OpenfireServer server;
     private static Browser browser;
@@ -311,6 +311,45 @@ final class ConsoleTest {
         }
     }
 
+    // ---- Last activity.
+
+    @Test
+    void whoWasHereWhenIsListedExportedAndErased() throws Exception {
+        String said = "=cmd|'<script>document.title=\"stolen\"</script>";
+        try (RawClient bob = login("bob", "phone");
+                RawClient alice = login("alice", "phone")) {
+            bob.send("<presence type='unavailable'><status>" + said.replace("<", "&lt;") + "</status></presence>");
+            bob.sync();
+            bob.close();
+            browser.waitFor(
+                    by -> {
+                        browser.open("users?q=BOB");
+                        return browser.text().contains("logged out");
+                    },
+                    "bob's end");
+            browser.look("users-hostile");
+            assertTrue(browser.text().contains(said), browser.text());
+            assertFalse(browser.text().contains("alice"), browser.text());
+            browser.open("users");
+            assertTrue(browser.find("tr:has(a[href*='alice'])").getText().contains("online"), browser.text());
+            browser.open("users?days=30");
+            assertTrue(browser.text().contains("No user is like that."), browser.text());
+            HttpResponse<String> csv = ask("GET", "users.csv", "", "Cookie", cookie());
+            assertTrue(csv.headers().firstValue("Content-Type").orElse("").startsWith("text/csv"), csv.headers().toString());
+            String row = csv.body().lines().filter(line -> line.startsWith("\"bob\",no,")).findFirst().orElseThrow();
+            assertTrue(row.endsWith(",logout,\"'" + said.replace("\"", "\"\"") + "\""), row);
+            browser.open("users?q=bob");
+            browser.press("a[href$='confirm=bob']");
+            browser.look("users-confirm");
+            browser.press("button[value=erase]");
+            assertTrue(browser.text().contains("The last activity of bob was erased."), browser.text());
+            assertTrue(browser.text().contains("No user is like that."), browser.text());
+            String audit = server.command("audit");
+            assertTrue(audit.contains("admin Heartbeat: erased the last activity of a user: bob"), audit);
+            browser.assertQuiet();
+        }
+    }
+
     // ---- What does not come from the pages.
 
     private static HttpResponse<String> ask(String method, String page, String body, String... headers)
@@ -333,6 +372,7 @@ final class ConsoleTest {
 
     @Test
     void nobodySeesOrChangesAnythingWithoutALogin() throws Exception {
+        assertEquals(302, ask("GET", "users.csv", "").statusCode());
         for (String page : PAGES) {
             assertEquals(302, ask("GET", page, "").statusCode(), page);
             assertEquals(302, ask("POST", page, "do=off").statusCode(), page);
