@@ -1,4 +1,5 @@
 /* Lists of users in an order, page by page, against a plain sort of everybody; and whose last session ended. */
+#include "core.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -225,6 +226,7 @@ static void test_gone(void **state)
     assert_int_equal(hb_core_closed(life.core, bob), HB_OK);
     bob = rig_login(&life, "bob@example.org/x", true);
     assert_int_equal(hb_core_closed(life.core, bob), HB_OK);
+    assert_int_equal(life.core->gone.count, 2); /* who comes and goes takes no more room */
     assert_int_equal(hb_core_closed(life.core, carol), HB_OK);
     assert_int_equal(hb_core_forget(life.core, "carol", 5), 1);
     rig_login(&life, "carla@example.org/x", true); /* where carol was */
