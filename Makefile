@@ -516,6 +516,7 @@ $(PROPERTIES): $(SHIPPED) plugin.xml | $(GENERATED)
 
 $(CLASSES): $(JAVA_FILES) $(PROPERTIES) plugin.xml | $(BUILD)/log
 	@echo "  MAVEN   $@"
+	$(Q)rm -rf java/target/lib
 	$(Q)$(MVN) -f java/pom.xml $(MAVEN_ARGS) -Dmaven.test.skip=true package >$(BUILD)/log/maven-plugin.log 2>&1 || \
 	    { tail -n 60 $(BUILD)/log/maven-plugin.log >&2; exit 1; }
 	@touch $@
