@@ -84,7 +84,7 @@ final class Site implements AutoCloseable {
         server.contacts(users.subList(0, 1), users.subList(1, users.size()));
         // It answers, as a slow machine may take longer than the shortest policy of a row waits for the silent.
         try (RawClient contact =
-                RawClient.login(server.door(), users.get(0), "x").available().answerPings(PingAnswer.RESULT)) {
+                RawClient.login(server.door(), users.get(0), "x").answerPings(PingAnswer.RESULT).available()) {
             for (int i = 0; i < ROUNDS; i++) {
                 String resource = "x" + i;
                 List<RawClient> clients = users.stream()
