@@ -16,29 +16,37 @@ final class SystemProperties {
     private SystemProperties() {}
 
     static void register() {
-        try {
-            unregister(); // of a plugin that was not unloaded properly
+        change(() -> {
+            remove(); // of a plugin that was not unloaded properly
             add(HeartbeatPlugin.ENABLED, Boolean.class, Boolean.TRUE, false);
             add(PolicyProperty.POLICY, String.class, null, false);
             add(Recording.PROPERTY, Boolean.class, Boolean.FALSE, false);
             add(Journal.INTERVAL, Long.class, Journal.INTERVAL_MS, false);
             add(MachineAccess.TOKEN, String.class, null, true);
             add(MachineAccess.NETWORKS, String.class, null, false);
+        });
+    }
+
+    static void unregister() {
+        change(SystemProperties::remove);
+    }
+
+    private interface Change {
+        void make() throws ReflectiveOperationException;
+    }
+
+    private static void change(Change change) {
+        try {
+            change.make();
         } catch (ClassNotFoundException e) {
-            Log.debug("This Openfire has no list of system properties");
+            // An Openfire before 4.5: there is no list.
         } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
             Log.warn("Openfire does not list the properties of this plugin: {}", e.toString());
         }
     }
 
-    static void unregister() {
-        try {
-            Class.forName(CLASS)
-                    .getMethod("removePropertiesForPlugin", String.class)
-                    .invoke(null, PLUGIN);
-        } catch (ReflectiveOperationException e) {
-            Log.debug("There are no system properties to be removed: {}", e.toString());
-        }
+    private static void remove() throws ReflectiveOperationException {
+        Class.forName(CLASS).getMethod("removePropertiesForPlugin", String.class).invoke(null, PLUGIN);
     }
 
     private static void add(String key, Class<?> type, Object initial, boolean secret)
