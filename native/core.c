@@ -165,10 +165,16 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
 
 size_t hb_node_length(const char *jid, size_t length)
 {
-    const char *slash = memchr(jid, '/', length);
-    const char *at = memchr(jid, '@', slash ? (size_t)(slash - jid) : length);
+    const char *at = memchr(jid, '@', hb_bare_length(jid, length));
 
     return at ? (size_t)(at - jid) : 0;
+}
+
+size_t hb_bare_length(const char *jid, size_t length)
+{
+    const char *slash = memchr(jid, '/', length);
+
+    return slash ? (size_t)(slash - jid) : length;
 }
 
 static hb_jid *copy_jid(const char *jid, size_t length)

@@ -232,6 +232,9 @@ void hb_core_set_policy(hb_core *core, const hb_policy *policy);
 /* The length of the node of a JID (RFC 7622 section 3.2), 0 if it has none. */
 size_t hb_node_length(const char *jid, size_t length);
 
+/* The length of the bare JID of a JID (RFC 6120 section 1.4): all of it, if it has no resource. */
+size_t hb_bare_length(const char *jid, size_t length);
+
 /* hb_core_last_activity, with the lock held. */
 int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity *out);
 

@@ -7,20 +7,24 @@ static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
     hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
     const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
-    size_t length = jid ? hb_utf8_cut(jid->text, jid->length, HB_DECISION_JID) : 0;
+    const char *text = jid ? jid->text : "";
+    size_t all = jid ? jid->length : 0;
+    size_t bare = hb_bare_length(text, all);
+    size_t length = hb_utf8_cut(text, all, HB_DECISION_JID);
 
     decision->tick = core->clock.tick;
     decision->verb = (uint8_t)verb;
     decision->why = (uint8_t)why;
     decision->jid_length = (uint16_t)length;
-    if (jid)
-        memcpy(decision->jid, jid->text, length);
+    memcpy(decision->jid, text, length);
     hb_traces_add(&core->traces,
                   (hb_trace){.token = hb_token_of(core, slot),
-                             .whom = hb_siphash(core->users.seed, jid ? jid->text : "", jid ? jid->length : 0),
+                             .whom = hb_siphash(core->users.seed, text, all),
+                             .user = hb_siphash(core->users.seed, text, bare),
                              .tick = core->clock.tick,
                              .verb = (uint8_t)verb,
-                             .why = (uint8_t)why});
+                             .why = (uint8_t)why},
+                  bare < all ? text + bare + 1 : "", bare < all ? all - bare - 1 : 0);
 }
 
 /*

@@ -6,7 +6,9 @@
 
 #include "core.h"
 
-#define WHY_LIST 64 /* decisions that hb_core_why tells at most */
+/* Decisions that hb_core_why tells at most: of a full JID, and of all sessions of a user. */
+#define WHY_LIST 64
+#define WHY_LIST_USER 256
 
 const char *hb_strerror(int code)
 {
@@ -109,7 +111,7 @@ static json_t *counts_json(const hb_core *core)
 
 size_t hb_core_bytes(const hb_core *core)
 {
-    return sizeof *core + sizeof *core->series + HB_TRACES * sizeof(hb_trace) +
+    return sizeof *core + sizeof *core->series + HB_TRACES * sizeof(hb_trace) + HB_TRACE_RESOURCES +
            core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
 }
 
@@ -310,6 +312,16 @@ int hb_policy_describe(const char *json, size_t length, int64_t idle_ms, bool pi
     return print(document, out, out_length);
 }
 
+/* Whether a full JID is this one, or one of the user's if it is a bare one. */
+static bool is_meant(const hb_jid *its, const char *jid, size_t length)
+{
+    bool bare = hb_bare_length(jid, length) == length;
+
+    if (!its || (bare ? hb_bare_length(its->text, its->length) : its->length) != length)
+        return false;
+    return memcmp(its->text, jid, length) == 0;
+}
+
 static json_t *open_json(hb_core *core, const char *jid, size_t length)
 {
     const hb_user *user = hb_users_find(&core->users, jid, hb_node_length(jid, length));
@@ -318,8 +330,7 @@ static json_t *open_json(hb_core *core, const char *jid, size_t length)
 
     while (list && slot != HB_NO_SLOT) {
         const hb_page *page = hb_page_of(core, slot);
-        const hb_jid *its = page->jid[hb_index_of(slot)];
-        if (its && its->length == length && memcmp(its->text, jid, length) == 0) {
+        if (is_meant(page->jid[hb_index_of(slot)], jid, length)) {
             json_t *session = with(session_json(core, slot / HB_PAGE_CELLS, hb_index_of(slot)), "session",
                                    json_integer((json_int_t)hb_token_of(core, slot)));
             if (json_array_append_new(list, session) < 0) {
@@ -332,16 +343,33 @@ static json_t *open_json(hb_core *core, const char *jid, size_t length)
     return list;
 }
 
-static json_t *traces_json(const hb_trace *traces, size_t count, uint32_t now)
+/* Sets the full JID of a decision, if it is still known: the bare one is what was asked for. */
+static json_t *with_jid(json_t *json, const hb_core *core, const hb_trace *trace, const char *jid, size_t length)
+{
+    char full[HB_JID_MAX];
+    size_t bare = hb_bare_length(jid, length);
+
+    if (!bare || bare + 1 + trace->resource_length > sizeof full)
+        return json;
+    if (!hb_traces_resource(&core->traces, trace, full + bare + 1))
+        return json;
+    memcpy(full, jid, bare);
+    full[bare] = '/';
+    return with(json, "jid", text_json(full, bare + 1 + trace->resource_length));
+}
+
+/* The lock is held: resources are overwritten. */
+static json_t *traces_json(const hb_core *core, const hb_trace *traces, size_t count, const char *jid, size_t length)
 {
     json_t *list = json_array();
+    uint32_t now = core->clock.tick;
 
     for (size_t i = 0; list && i < count; i++) {
         const hb_trace *t = &traces[i];
         json_t *json = json_pack("{s:I, s:I, s:s, s:s, s:s}", "session", (json_int_t)t->token, "ago_s",
                                  (json_int_t)(now - t->tick), "action", hb_verb_name((hb_verb)t->verb), "why",
                                  hb_reason_name((hb_reason)t->why), "meaning", hb_reason_text((hb_reason)t->why));
-        if (json_array_append_new(list, json) < 0) {
+        if (json_array_append_new(list, with_jid(json, core, t, jid, length)) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -351,24 +379,26 @@ static json_t *traces_json(const hb_trace *traces, size_t count, uint32_t now)
 
 int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size_t *json_length)
 {
-    hb_trace traces[WHY_LIST];
+    hb_trace traces[WHY_LIST_USER];
     bool cut = false;
 
     if (!jid || length > HB_JID_MAX)
         return HB_EINVAL;
     uint64_t whom = hb_siphash(core->users.seed, jid, length);
+    size_t most = length && hb_bare_length(jid, length) == length ? WHY_LIST_USER : WHY_LIST;
     pthread_mutex_lock(&core->lock);
-    size_t count = hb_traces_find(&core->traces, whom, traces, WHY_LIST, &cut);
+    size_t count = hb_traces_find(&core->traces, whom, traces, most, &cut);
     json_t *open = open_json(core, jid, length);
-    uint32_t now = core->clock.tick;
+    json_t *decisions = traces_json(core, traces, count, jid, length);
     pthread_mutex_unlock(&core->lock);
-    if (open && !count && !json_array_size(open)) {
+    if (open && decisions && !count && !json_array_size(open)) {
         json_decref(open);
+        json_decref(decisions);
         return 0;
     }
     json_t *document =
         with(with(json_pack("{s:o, s:b}", "jid", text_json(jid, length), "complete", (int)!cut), "open", open),
-             "decisions", traces_json(traces, count, now));
+             "decisions", decisions);
     int code = print(document, json, json_length);
     return code < 0 ? code : 1;
 }

@@ -1,10 +1,12 @@
 /*
- * why.h - the last decisions of all sessions, small, so that it can be asked why something was done to one of them.
+ * why.h - the last decisions of all sessions, small, so that it can be asked why something was done to one of them, or
+ * to those of a user.
  *
  * They outlive their session. The oldest are overwritten. They are found by looking through all: asked for seldom,
- * while a decision is made often.
+ * while a decision is made often. The resources lie in a ring of bytes of their own: one is lost before its decision
+ * only if very long ones came since.
  *
- * Memory   The ring has one size from the begin; what was never written to takes no memory of the machine.
+ * Memory   The rings have one size from the begin; what was never written to takes no memory of the machine.
  * Threads  The caller locks.
  */
 #ifndef HB_WHY_H
@@ -12,12 +14,16 @@
 
 #include "heartbeat.h"
 
-#define HB_TRACES 65536u /* a power of 2 */
+#define HB_TRACES 65536u            /* a power of 2 */
+#define HB_TRACE_RESOURCES 2097152u /* bytes of all resources; a power of 2 */
 
 typedef struct hb_trace {
     hb_token token;
     uint64_t whom; /* keyed hash of the full JID, or of "" before the login */
+    uint64_t user; /* of the bare JID */
     uint32_t tick;
+    uint32_t resource; /* where it begins, in bytes since the begin; only hb_traces_add knows */
+    uint16_t resource_length;
     uint8_t verb; /* hb_verb */
     uint8_t why;  /* hb_reason */
 } hb_trace;
@@ -25,18 +31,24 @@ typedef struct hb_trace {
 typedef struct hb_traces {
     hb_trace *ring;
     uint64_t count; /* since the begin */
+    char *resources;
+    uint32_t written; /* bytes, since the begin */
 } hb_traces;
 
 /* HB_OK or HB_ENOMEM. */
 int hb_traces_init(hb_traces *traces);
 void hb_traces_close(hb_traces *traces);
 
-void hb_traces_add(hb_traces *traces, hb_trace trace);
+/* resource: of the full JID, less than HB_JID_MAX bytes; copied. */
+void hb_traces_add(hb_traces *traces, hb_trace trace, const char *resource, size_t length);
 
 /*
- * The last decisions about somebody, oldest first, at most `capacity` of them; *cut: there were more of them. Returns
- * how many.
+ * The last decisions about somebody, by the hash of a full or of a bare JID, oldest first, at most `capacity` of them;
+ * *cut: there were more of them. Returns how many.
  */
 size_t hb_traces_find(const hb_traces *traces, uint64_t whom, hb_trace *out, size_t capacity, bool *cut);
+
+/* The resource of a decision that was found, trace->resource_length bytes to `out`. False: it is overwritten. */
+bool hb_traces_resource(const hb_traces *traces, const hb_trace *trace, char *out);
 
 #endif

@@ -238,6 +238,14 @@ static int act_why(stage *s)
     return made_json(s, code, json, length);
 }
 
+static int act_why_user(stage *s)
+{
+    char *json = NULL;
+    size_t length = 12345;
+    int code = hb_core_why(s->rig.core, "alice@example.org", 17, &json, &length);
+    return made_json(s, code, json, length);
+}
+
 static int act_describe(stage *s)
 {
     static const char text[] = "{\"idle\": \"2m\", \"on_dead\": \"cut\"}";
@@ -313,6 +321,7 @@ static const struct act {
     {"last activity", act_last_activity, HB_ENOMEM},
     {"series", act_series, HB_ENOMEM},
     {"why", act_why, HB_ENOMEM},
+    {"why of a user", act_why_user, HB_ENOMEM},
     {"describe a policy", act_describe, HB_EPOLICY},
     {"list", act_list, HB_ENOMEM},
     {"users", act_users, HB_ENOMEM},

@@ -91,6 +91,53 @@ static void test_dead_and_living(void **state)
     json_decref(json);
 }
 
+static void on_whom(const json_t *json, size_t i, const char *jid)
+{
+    assert_string_equal(json_string_value(json_object_get(decision(json, i), "jid")), jid);
+}
+
+/* By the bare JID all of a user's sessions are told, with which they were; nobody else's. */
+static void test_user(void **state)
+{
+    rig *r = *state;
+    hb_token tablet = rig_login(r, "a@example.org/tab/let", false);
+    hb_token phone = rig_login(r, "a@example.org/phone", false);
+    rig_login(r, "a@example.organic/x", false);
+    rig_login(r, "aa@example.org/x", false);
+    rig_due due;
+    rig_step(r, 10);
+    while (rig_take(r, &due)) {
+        rig_begin(r, due.action.token, HB_PING, 0, HB_PING);
+    }
+    rig_read(r, phone);
+    for (rig_step(r, 21); rig_take(r, &due); rig_step(r, 21)) {
+        if (due.action.verb == HB_DISCONNECT) {
+            rig_begin(r, due.action.token, HB_DISCONNECT, 0, HB_CLOSE);
+        }
+    }
+    assert_int_equal(hb_core_closed(r->core, tablet), HB_OK);
+    json_t *json = ask(r, "a@example.org");
+    assert_int_equal(open_count(json), 1);
+    assert_true(json_is_true(json_object_get(json, "complete")));
+    decided(json, 0, tablet, 11, "ping", "idle");
+    on_whom(json, 0, "a@example.org/tab/let");
+    decided(json, 1, phone, 11, "ping", "idle");
+    on_whom(json, 1, "a@example.org/phone");
+    decided(json, 2, tablet, 0, "close", "no-answer");
+    on_whom(json, 2, "a@example.org/tab/let");
+    assert_null(decision(json, 3));
+    json_decref(json);
+    json = ask(r, "a@example.org/phone");
+    on_whom(json, 0, "a@example.org/phone");
+    assert_null(decision(json, 1));
+    json_decref(json);
+    char *text = NULL;
+    size_t length = 0;
+    assert_int_equal(hb_core_why(r->core, "a@example.org/tab", 17, &text, &length), 0);
+    assert_int_equal(hb_core_why(r->core, "example.org", 11, &text, &length), 0);
+    assert_int_equal(hb_core_why(r->core, "a", 1, &text, &length), 0);
+}
+
 /* A user's other device is not meant; two sessions with one JID are told apart. */
 static void test_devices(void **state)
 {
@@ -138,14 +185,14 @@ static void test_not_logged_in(void **state)
     json_decref(json);
 }
 
-/* No more than the last 64 are told, and it is said that there were others. */
+/* No more than the last 64 are told, 256 of a user, and it is said that there were others. */
 static void test_many(void **state)
 {
     rig *r = *state;
     rig_policy(r, "{\"idle\": \"2s\", \"ack_timeout\": \"5s\"}", 20000, true);
     hb_token token = rig_login(r, "a@example.org/x", false);
-    for (int n = 1; n <= 65; n++) {
-        json_t *json = n > 1 ? ask(r, "a@example.org/x") : NULL;
+    for (int n = 1; n <= 257; n++) {
+        json_t *json = n > 1 ? ask(r, n <= 65 ? "a@example.org/x" : "a@example.org") : NULL;
         rig_due due;
         assert_true(n == 1 || json_is_true(json_object_get(json, "complete")));
         json_decref(json);
@@ -157,6 +204,10 @@ static void test_many(void **state)
     }
     json_t *json = ask(r, "a@example.org/x");
     assert_int_equal(json_array_size(json_object_get(json, "decisions")), 64);
+    assert_true(json_is_false(json_object_get(json, "complete")));
+    json_decref(json);
+    json = ask(r, "a@example.org");
+    assert_int_equal(json_array_size(json_object_get(json, "decisions")), 256);
     assert_true(json_is_false(json_object_get(json, "complete")));
     json_decref(json);
 }
@@ -171,14 +222,14 @@ static void test_ring(void **state)
     assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 0);
     assert_false(cut);
     for (uint32_t i = 0; i < HB_TRACES; i++) {
-        hb_traces_add(&traces, (hb_trace){.token = i + 1, .whom = i < 2 ? 7 : 8, .tick = i});
+        hb_traces_add(&traces, (hb_trace){.token = i + 1, .whom = i < 2 ? 7 : 8, .user = 5, .tick = i}, "", 0);
     }
     assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 2);
     assert_false(cut);
     assert_int_equal(out[0].tick, 0);
     assert_int_equal(out[1].tick, 1);
     /* The oldest is overwritten, and nobody can tell any more whose it was. */
-    hb_traces_add(&traces, (hb_trace){.token = 1, .whom = 9, .tick = HB_TRACES});
+    hb_traces_add(&traces, (hb_trace){.token = 1, .whom = 9, .user = 5, .tick = HB_TRACES}, "", 0);
     assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 1);
     assert_int_equal(out[0].tick, 1);
     assert_true(cut);
@@ -187,6 +238,40 @@ static void test_ring(void **state)
     assert_int_equal(hb_traces_find(&traces, 8, out, 4, &cut), 4);
     assert_int_equal(out[0].tick, HB_TRACES - 4);
     assert_int_equal(out[3].tick, HB_TRACES - 1);
+    assert_int_equal(hb_traces_find(&traces, 5, out, 4, &cut), 4);
+    assert_int_equal(out[3].tick, HB_TRACES);
+    hb_traces_close(&traces);
+}
+
+/* Resources are told whole, over the end of their ring too, until another one lies where they were. */
+static void test_resources(void **state)
+{
+    (void)state;
+    enum { LENGTH = 1000 };
+    hb_traces traces;
+    hb_trace out[2];
+    char text[LENGTH];
+    char told[LENGTH];
+    bool cut;
+    assert_int_equal(hb_traces_init(&traces), HB_OK);
+    uint32_t most = HB_TRACE_RESOURCES / LENGTH;
+    for (uint32_t i = 0; i < 3 * most; i++) {
+        memset(text, (int)('a' + i % 26), sizeof text);
+        hb_traces_add(&traces, (hb_trace){.token = i + 1, .whom = i, .user = UINT64_MAX}, text, sizeof text);
+        assert_int_equal(hb_traces_find(&traces, i, out, 1, &cut), 1);
+        memset(told, 0, sizeof told);
+        assert_true(hb_traces_resource(&traces, &out[0], told));
+        assert_memory_equal(told, text, sizeof text);
+        uint32_t first = i + 1 > most ? i + 1 - most : 0;
+        assert_int_equal(hb_traces_find(&traces, first, out, 2, &cut), 1);
+        assert_true(hb_traces_resource(&traces, &out[0], told));
+        assert_int_equal(told[0], 'a' + first % 26);
+        assert_int_equal(told[LENGTH - 1], 'a' + first % 26);
+        if (first > 0) {
+            assert_int_equal(hb_traces_find(&traces, first - 1, out, 1, &cut), 1);
+            assert_false(hb_traces_resource(&traces, &out[0], told));
+        }
+    }
     hb_traces_close(&traces);
 }
 
@@ -212,10 +297,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_dead_and_living, start, finish),
         cmocka_unit_test_setup_teardown(test_devices, start, finish),
+        cmocka_unit_test_setup_teardown(test_user, start, finish),
         cmocka_unit_test_setup_teardown(test_unknown, start, finish),
         cmocka_unit_test_setup_teardown(test_not_logged_in, start, finish),
         cmocka_unit_test_setup_teardown(test_many, start, finish),
         cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_resources),
     };
     return cmocka_run_group_tests_name("why", tests, NULL, NULL);
 }

@@ -199,10 +199,10 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         return heartbeat == null ? null : heartbeat.journal().state();
     }
 
-    /** Why something was done to the sessions with this full JID, as JSON, or null when nothing is known or off. */
-    public String why(String fullJid) {
+    /** Why something was done to the sessions with this full or bare JID, as JSON, or null when nothing is known or off. */
+    public String why(String jid) {
         Heartbeat heartbeat = running;
-        return heartbeat == null ? null : heartbeat.core().why(fullJid);
+        return heartbeat == null ? null : heartbeat.core().why(jid);
     }
 
     /** What becomes of an administrator's wish. */

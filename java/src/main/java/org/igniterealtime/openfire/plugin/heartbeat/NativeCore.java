@@ -528,12 +528,12 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
-    /** Why something was done to the sessions with a full JID, as JSON, or null when nothing is known. */
-    String why(String fullJid) {
+    /** Why something was done to the sessions with a full or bare JID, as JSON, or null when nothing is known. */
+    String why(String jid) {
         byte[] json;
         call.lock();
         try {
-            json = handle == 0 ? null : why0(handle, utf8(fullJid));
+            json = handle == 0 ? null : why0(handle, utf8(jid));
         } finally {
             call.unlock();
         }
@@ -678,7 +678,7 @@ final class NativeCore implements AutoCloseable {
 
     private static native byte[] gone0(long handle);
 
-    private static native byte[] why0(long handle, byte[] fullJid);
+    private static native byte[] why0(long handle, byte[] jid);
 
     private static native int record0(long handle, int capacity);
 
