@@ -49,7 +49,7 @@ C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/windows/* native/inc
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 # Without what only Windows has the headers for.
 TIDY_SOURCES := $(filter-out native/windows/%,$(filter %.c,$(C_SOURCES)))
-SCRIPTS := build.sh .ci/run native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/check-library tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/faults/run \
+SCRIPTS := build.sh .ci/run native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/elf tests/check-elf tests/check-library tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/faults/run \
     tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
@@ -237,8 +237,9 @@ tsan: $(TESTS_tsan:%=$(BUILD)/tsan/tests/%)
 fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
 	$(call run-fuzzers)
 
-## check-library: what the library shows, and what it needs
+## check-library: what the library shows, what it needs, and how it is hardened; whether a fault would be found
 check-library: $(LIBRARY)
+	@COMPILE='$(CC)' tests/check-elf
 	@tests/check-library $(LIBRARY)
 
 ## check-metrics: the metrics, by Prometheus' own parsers; and the dashboard that uses them
