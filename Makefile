@@ -49,8 +49,9 @@ C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/windows/* native/inc
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 # Without what only Windows has the headers for.
 TIDY_SOURCES := $(filter-out native/windows/%,$(filter %.c,$(C_SOURCES)))
-SCRIPTS := build.sh .ci/run native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/elf tests/check-elf tests/check-library tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/faults/run \
-    tests/coverage tests/demo/run
+SCRIPTS := build.sh .ci/run .ci/release native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/elf tests/check-elf \
+    tests/check-library tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/check-release \
+    tests/faults/run tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
 # Of replay.
@@ -172,7 +173,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin dist dist-test platforms reproducible test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
+.PHONY: all help native plugin dist dist-test release platforms reproducible test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -470,6 +471,7 @@ lint-scripts:
 	@echo "  SHELL   $(SCRIPTS)"
 	$(Q)shellcheck $(SCRIPTS)
 	$(Q)tests/check-run-all
+	$(Q)tests/check-release
 
 lint-tidy: $(TIDY_SOURCES:%.c=$(BUILD)/lint/tidy/%.ok)
 
@@ -668,6 +670,13 @@ platforms: $(DIST_PLUGIN)
 	$(Q)tests/dist table $(DIST) >$(DIST)/table.md
 	$(Q)sed -i -e "/^<!-- table/,/^<!-- end of table/{/^<!--/!d}" docs/platforms.md
 	$(Q)sed -i -e "/^<!-- table/r $(DIST)/table.md" docs/platforms.md
+
+## release: build/release/VERSION: the jar of dist, its SBOM, checksums and changes; refuses what was not committed or not told
+release:
+	$(Q).ci/release check
+	+$(Q)$(MAKE) --no-print-directory dist
+	+$(Q)$(MAKE) --no-print-directory dist-test
+	$(Q).ci/release pack $(DIST_PLUGIN) $(BUILD)/release/$(VERSION)
 
 ## reproducible: builds the plugin, and that of dist where it is there, in another folder too: the same bytes
 reproducible: $(PLUGIN)
