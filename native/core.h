@@ -79,6 +79,18 @@ typedef struct hb_counts {
 
 typedef struct hb_keeper hb_keeper;
 
+/* How last activity is kept, as it is told. */
+typedef struct hb_journal_report {
+    char folder[256]; /* "": nobody asked for it to be kept */
+    bool on_disk;
+    char reason[sizeof(((hb_error *)0)->text)]; /* why it is not */
+    char key[sizeof(((hb_error *)0)->text)];    /* why the new key was not taken; "": none is there */
+    uint64_t entries;                           /* of the files that are read at the next start */
+    uint64_t bytes;
+    uint64_t written;   /* bytes since it was opened */
+    int64_t flushed_ms; /* wall time of when all was on disk, 0: never was */
+} hb_journal_report;
+
 struct hb_core {
     pthread_mutex_t lock;
     hb_clock clock;
@@ -108,7 +120,8 @@ struct hb_core {
     hb_series *series;
     uint32_t *copies; /* of all cells, while it is recorded */
     size_t copy_count;
-    hb_keeper *keeper;    /* last.c: the journal; NULL: nothing is kept on disk */
+    hb_keeper *keeper; /* last.c: the journal; NULL: nothing is kept on disk */
+    hb_journal_report report;
     hb_user_ref *touched; /* users that are to be written to it */
     size_t touched_count;
     size_t touched_room;

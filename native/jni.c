@@ -512,17 +512,20 @@ static jbyteArray metrics0(JNIEnv *env, jclass class, jlong handle, jboolean ope
     return bytes;
 }
 
-/* NULL: it is on disk. Else why not; empty: as before. */
+/* As journalOpen0, with a first byte: 1 if it is on disk. An empty error: as before. */
 static jbyteArray journalFlush0(JNIEnv *env, jclass class, jlong handle)
 {
     hb_error error = {0};
-    int code = hb_core_journal_flush(core_of(handle), &error);
+    lines all = {.length = 1};
+    int code = hb_core_journal_flush(core_of(handle), add_line, &all, &error);
 
     (void)class;
-    if (code == HB_OK)
-        return NULL;
-    const char *text = code == HB_EJOURNAL ? error.text : hb_strerror(code);
-    return bytes_of(env, text, strlen(text));
+    all.text[0] = code == HB_OK;
+    if (code < 0) {
+        add_line(&all, code == HB_EJOURNAL ? error.text : hb_strerror(code));
+        all.length--;
+    }
+    return bytes_of(env, all.text, all.length);
 }
 
 static jint forget0(JNIEnv *env, jclass class, jlong handle, jbyteArray user)

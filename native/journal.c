@@ -13,6 +13,8 @@
 
 #define NAME 64 /* of a file in the folder */
 #define KEY_FILE "key"
+#define NEW_KEY_FILE "key.new"
+#define NEW_KEY_WORD "random"
 #define KEY_DIGITS ((size_t)2 * HB_SEAL_KEY)
 
 /* A journal of this size, and twice that of its snapshot, is worth a new snapshot; so are so many files. */
@@ -25,14 +27,20 @@ struct hb_journal {
     char folder[256]; /* for messages */
     hb_folder *place;
     uint8_t key[HB_SEAL_KEY];
-    uint64_t generation; /* of the youngest file, whatever became of it */
-    hb_frames log;       /* without a file: the journal is away */
-    hb_frames snapshot;  /* without a file: none is being made */
-    bool came_back;      /* log was begun for the snapshot that is being made */
-    uint64_t since;      /* bytes of journals since the snapshot, but for log's own */
-    uint64_t base;       /* bytes of the snapshot */
-    uint64_t written;    /* by files that are closed */
-    unsigned files;      /* journals since the snapshot */
+    uint8_t next_key[HB_SEAL_KEY]; /* of key.new */
+    bool has_next;                 /* while it opens: files under it may be there */
+    bool rekeying;                 /* the snapshot that is being made is under it */
+    bool given;                    /* the key is not in the folder */
+    uint64_t generation;           /* of the youngest file, whatever became of it */
+    uint64_t kept;                 /* of the snapshot that holds */
+    hb_frames log;                 /* without a file: the journal is away */
+    hb_frames snapshot;            /* without a file: none is being made */
+    bool came_back;                /* log was begun for the snapshot that is being made */
+    uint64_t since;                /* bytes of journals since the snapshot, but for log's own */
+    uint64_t base;                 /* bytes of the snapshot */
+    uint64_t entries;              /* records of the snapshot and of the journals since, but for log's own */
+    uint64_t written;              /* by files that are closed */
+    unsigned files;                /* journals since the snapshot */
 };
 
 __attribute__((format(printf, 4, 5))) static int fail(hb_error *error, const char *folder, int why, const char *format,
@@ -121,7 +129,7 @@ static int remove_old(void *to, const char *name)
     uint64_t snapshot = generation_of(name, "snapshot");
     uint64_t log = generation_of(name, "journal");
 
-    if ((snapshot && snapshot < journal->generation) || (log && log < journal->generation))
+    if ((snapshot && snapshot < journal->kept) || (log && log < journal->kept))
         (void)hb_folder_remove(journal->place, name); /* if it stays the next snapshot tries again */
     return HB_OK;
 }
@@ -171,12 +179,19 @@ static int write_new(const hb_journal *journal, const char *name, const void *by
     return fail(error, journal->folder, why, "%s can not be written", name);
 }
 
+/* Its length without white space at its end. */
+static size_t trimmed(const char *text, size_t length)
+{
+    while (length && strchr(" \t\r\n", text[length - 1]) && text[length - 1])
+        length--;
+    return length;
+}
+
 int hb_journal_key_parse(const char *text, size_t length, uint8_t key[HB_SEAL_KEY])
 {
     uint8_t parsed[HB_SEAL_KEY] = {0};
 
-    while (length && strchr(" \t\r\n", text[length - 1]) && text[length - 1])
-        length--;
+    length = trimmed(text, length);
     if (length != KEY_DIGITS)
         return HB_EINVAL;
     for (size_t i = 0; i < length; i++) {
@@ -193,23 +208,58 @@ int hb_journal_key_parse(const char *text, size_t length, uint8_t key[HB_SEAL_KE
     return HB_OK;
 }
 
-static int make_key(hb_journal *journal, hb_error *error)
+/* It is on disk under its name, or there is no new file of that name. */
+static int write_key(const hb_journal *journal, const uint8_t key[HB_SEAL_KEY], const char *name, hb_error *error)
 {
     char text[KEY_DIGITS + 2];
-    int code = hb_pingid_random(journal->key, HB_SEAL_KEY);
 
-    if (code < 0)
-        return code;
     for (size_t i = 0; i < HB_SEAL_KEY; i++)
-        snprintf(text + 2 * i, 3, "%02x", journal->key[i]);
+        snprintf(text + 2 * i, 3, "%02x", key[i]);
     text[KEY_DIGITS] = '\n';
-    code = write_new(journal, KEY_FILE ".new", text, KEY_DIGITS + 1, error);
+    int code = write_new(journal, KEY_FILE ".tmp", text, KEY_DIGITS + 1, error);
+    memset(text, 0, sizeof text);
     if (code == HB_OK) {
-        int why = hb_folder_rename(journal->place, KEY_FILE ".new", KEY_FILE);
-        if (why)
-            code = fail(error, journal->folder, why, "%s can not be named so", KEY_FILE);
+        int why = hb_folder_rename(journal->place, KEY_FILE ".tmp", name);
+        if (why) {
+            (void)hb_folder_remove(journal->place, KEY_FILE ".tmp");
+            code = fail(error, journal->folder, why, "%s can not be named so", name);
+        }
     }
     return code < 0 ? code : sync_folder(journal, error);
+}
+
+static int make_key(hb_journal *journal, hb_error *error)
+{
+    int code = hb_pingid_random(journal->key, HB_SEAL_KEY);
+
+    return code < 0 ? code : write_key(journal, journal->key, KEY_FILE, error);
+}
+
+/* What key.new asks for. 1: this key, 2: a random one, 0: nothing. */
+static int read_new_key(const hb_journal *journal, uint8_t key[HB_SEAL_KEY], hb_error *error)
+{
+    uint8_t *text = NULL;
+    size_t length = 0;
+    int file = HB_NO_FILE;
+    int why = hb_file_open(journal->place, NEW_KEY_FILE, HB_OPEN_READ, &file);
+
+    if (why == ENOENT)
+        return 0;
+    if (!why)
+        why = hb_file_read(file, &text, &length);
+    hb_file_close(file);
+    if (why)
+        return why == ENOMEM ? HB_ENOMEM : fail(error, journal->folder, why, "%s can not be read", NEW_KEY_FILE);
+    int answer = 1;
+    size_t word = trimmed((const char *)text, length);
+    if (hb_journal_key_parse((const char *)text, length, key) < 0)
+        answer = word == sizeof NEW_KEY_WORD - 1 && memcmp(text, NEW_KEY_WORD, word) == 0
+                     ? 2
+                     : fail(error, journal->folder, 0, "%s is neither %zu hexadecimal digits nor the word %s",
+                            NEW_KEY_FILE, KEY_DIGITS, NEW_KEY_WORD);
+    memset(text, 0, length);
+    free(text);
+    return answer;
 }
 
 static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_error *error)
@@ -219,10 +269,20 @@ static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_erro
 
     if (key) {
         memcpy(journal->key, key, HB_SEAL_KEY);
+        journal->given = true;
         return HB_OK;
     }
+    /* One that can not be used is told of when it is to be. */
+    int next = read_new_key(journal, journal->next_key, NULL);
+    if (next == HB_ENOMEM)
+        return next;
+    journal->has_next = next == 1;
     int why = hb_folder_secure(journal->place, KEY_FILE);
     if (why == ENOENT) {
+        if (journal->has_next) {
+            memcpy(journal->key, journal->next_key, HB_SEAL_KEY);
+            return HB_OK;
+        }
         if (!empty)
             return fail(error, journal->folder, 0,
                         "the file %s is missing, and what is here can not be read without it", KEY_FILE);
@@ -268,6 +328,7 @@ static void end_log(hb_journal *journal)
     if (journal->log.file == HB_NO_FILE)
         return;
     journal->since += journal->log.written;
+    journal->entries += journal->log.count;
     journal->written += journal->log.written;
     hb_frames_end(&journal->log);
 }
@@ -327,6 +388,17 @@ static int refuse(const hb_journal *journal, hb_found found, const char *name, h
     return fail(error, journal->folder, 0, "%s is no file of this plugin, it stays as it is", name);
 }
 
+/* Under the key that it was written with, if it is one of the two. */
+static int read_frames(const hb_journal *journal, uint8_t *bytes, size_t length, hb_file_kind kind,
+                       const hb_journal_reader *reader, hb_found *found, size_t *good, uint64_t *records)
+{
+    int code = hb_frames_read(bytes, length, kind, journal->key, reader, found, good, records);
+
+    if (code == HB_OK && *found == HB_FOUND_OTHER_KEY && journal->has_next)
+        code = hb_frames_read(bytes, length, kind, journal->next_key, reader, found, good, records);
+    return code;
+}
+
 static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_journal_reader *reader, hb_error *error)
 {
     char name[NAME];
@@ -341,12 +413,14 @@ static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_j
     int code = read_file(journal, name, &bytes, &length, error);
     if (code < 0)
         return code;
-    code = hb_frames_read(bytes, length, HB_FILE_SNAPSHOT, journal->key, reader, &found, &good, &records);
+    code = read_frames(journal, bytes, length, HB_FILE_SNAPSHOT, reader, &found, &good, &records);
     free(bytes);
     if (code < 0)
         return code;
     if (found == HB_FOUND_WHOLE) {
         journal->base = length;
+        journal->entries = records;
+        journal->kept = generation;
         return HB_OK;
     }
     if (found != HB_FOUND_TORN)
@@ -373,7 +447,7 @@ static int recover_journal(hb_journal *journal, uint64_t generation, const hb_jo
     file_name(name, "journal", generation);
     int code = read_file(journal, name, &bytes, &length, error);
     if (code == HB_OK)
-        code = hb_frames_read(bytes, length, HB_FILE_JOURNAL, journal->key, reader, &found, &good, &records);
+        code = read_frames(journal, bytes, length, HB_FILE_JOURNAL, reader, &found, &good, &records);
     if (code == HB_OK && found == HB_FOUND_TORN) {
         /* As it was on disk: reading may have decrypted a part of it. */
         size_t again = 0;
@@ -388,6 +462,7 @@ static int recover_journal(hb_journal *journal, uint64_t generation, const hb_jo
     }
     free(bytes);
     journal->since += good;
+    journal->entries += records;
     journal->files++;
     return code;
 }
@@ -462,6 +537,7 @@ void hb_journal_close(hb_journal *journal)
     end_log(journal);
     hb_folder_close(journal->place);
     memset(journal->key, 0, sizeof journal->key);
+    memset(journal->next_key, 0, sizeof journal->next_key);
     free(journal);
 }
 
@@ -483,6 +559,16 @@ uint64_t hb_journal_written(const hb_journal *journal)
            (journal->snapshot.file == HB_NO_FILE ? 0 : journal->snapshot.written);
 }
 
+uint64_t hb_journal_entries(const hb_journal *journal)
+{
+    return journal->entries + (journal->log.file == HB_NO_FILE ? 0 : journal->log.count);
+}
+
+uint64_t hb_journal_bytes(const hb_journal *journal)
+{
+    return journal->base + journal->since + (journal->log.file == HB_NO_FILE ? 0 : journal->log.written);
+}
+
 /* Nothing more goes to a file of which it is not known what is in it. */
 static int lose_log(hb_journal *journal, int code, int why, hb_error *error)
 {
@@ -496,6 +582,8 @@ int hb_journal_add(hb_journal *journal, const hb_last *last)
 {
     int why = 0;
 
+    if (journal->rekeying)
+        return HB_EINVAL;
     if (journal->log.file == HB_NO_FILE)
         return HB_OK;
     int code = hb_frames_add(&journal->log, last);
@@ -542,12 +630,34 @@ int hb_journal_flush(hb_journal *journal, hb_error *error)
     return HB_OK;
 }
 
-int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
+/* The file of a snapshot of the youngest generation that has not its name yet. */
+static void unfinished_name(const hb_journal *journal, char out[NAME])
+{
+    file_name(out, "snapshot", journal->generation);
+    memcpy(out + strlen(out), ".new", sizeof ".new");
+}
+
+static int begin_snapshot(hb_journal *journal, const uint8_t *key, hb_error *error)
 {
     char name[NAME];
     int file = HB_NO_FILE;
-    int why = 0;
+    int code = HB_EJOURNAL;
 
+    unfinished_name(journal, name);
+    int why = hb_file_open(journal->place, name, HB_OPEN_REPLACE, &file);
+    if (!why)
+        code = hb_frames_begin(&journal->snapshot, file, HB_FILE_SNAPSHOT, journal->generation, key, &why);
+    if (code < 0) {
+        if (why)
+            (void)fail(error, journal->folder, why, "%s can not be written", name);
+        (void)hb_folder_remove(journal->place, name);
+        hb_journal_snapshot_drop(journal);
+    }
+    return code;
+}
+
+int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
+{
     hb_journal_snapshot_drop(journal);
     bool away = journal->log.file == HB_NO_FILE;
     if (!away) {
@@ -560,19 +670,7 @@ int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
     if (code < 0)
         return code;
     journal->came_back = away;
-    file_name(name, "snapshot", journal->generation);
-    memcpy(name + strlen(name), ".new", sizeof ".new");
-    why = hb_file_open(journal->place, name, HB_OPEN_REPLACE, &file);
-    if (why)
-        code = HB_EJOURNAL;
-    else
-        code = hb_frames_begin(&journal->snapshot, file, HB_FILE_SNAPSHOT, journal->generation, journal->key, &why);
-    if (code < 0) {
-        if (why)
-            (void)fail(error, journal->folder, why, "%s can not be written", name);
-        hb_journal_snapshot_drop(journal);
-    }
-    return code;
+    return begin_snapshot(journal, journal->key, error);
 }
 
 void hb_journal_snapshot_drop(hb_journal *journal)
@@ -582,10 +680,10 @@ void hb_journal_snapshot_drop(hb_journal *journal)
     if (journal->snapshot.file != HB_NO_FILE) {
         journal->written += journal->snapshot.written;
         hb_frames_end(&journal->snapshot);
-        file_name(name, "snapshot", journal->generation);
-        memcpy(name + strlen(name), ".new", sizeof ".new");
+        unfinished_name(journal, name);
         (void)hb_folder_remove(journal->place, name);
     }
+    journal->rekeying = false;
     /* What was lost while it was away is not in this journal. */
     if (journal->came_back)
         end_log(journal);
@@ -615,20 +713,20 @@ int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error)
     return code < 0 ? lose_snapshot(journal, code, why, error) : HB_OK;
 }
 
-int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
+/* Makes the snapshot valid. On failure it is dropped. */
+static int name_snapshot(hb_journal *journal, hb_error *error)
 {
     char name[NAME];
     char temporary[NAME];
     int why = 0;
-
-    if (journal->snapshot.file == HB_NO_FILE)
-        return HB_EINVAL;
     int code = hb_frames_finish(&journal->snapshot, &why);
+
     if (code == HB_OK)
         code = sync_file(&journal->snapshot, &why);
+    if (code == HB_OK && journal->rekeying)
+        end_log(journal); /* nothing that is written there counts once the snapshot has its name */
     file_name(name, "snapshot", journal->generation);
-    file_name(temporary, "snapshot", journal->generation);
-    memcpy(temporary + strlen(temporary), ".new", sizeof ".new");
+    unfinished_name(journal, temporary);
     if (code == HB_OK) {
         why = hb_folder_rename(journal->place, temporary, name);
         code = why ? HB_EJOURNAL : HB_OK;
@@ -636,8 +734,20 @@ int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
     if (code < 0)
         return lose_snapshot(journal, code, why, error);
     journal->base = journal->snapshot.written;
+    journal->entries = journal->snapshot.count;
     journal->written += journal->snapshot.written;
+    journal->kept = journal->generation;
     hb_frames_end(&journal->snapshot);
+    return HB_OK;
+}
+
+int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
+{
+    if (journal->snapshot.file == HB_NO_FILE || journal->rekeying)
+        return HB_EINVAL;
+    int code = name_snapshot(journal, error);
+    if (code < 0)
+        return code;
     /* It counts from here on. Until the folder is synced the old files stay: they and the journal say the same. */
     journal->came_back = false;
     code = sync_folder(journal, error);
@@ -646,4 +756,61 @@ int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
     journal->since = 0;
     journal->files = 1;
     return each_file(journal, remove_old, journal, error);
+}
+
+int hb_journal_wants_key(hb_journal *journal, hb_error *error)
+{
+    uint8_t key[HB_SEAL_KEY];
+    int code = journal->given ? 0 : read_new_key(journal, key, error);
+
+    memset(key, 0, sizeof key);
+    return code > 0 ? 1 : code;
+}
+
+int hb_journal_rekey_begin(hb_journal *journal, hb_error *error)
+{
+    hb_journal_snapshot_drop(journal);
+    if (journal->given)
+        return HB_EINVAL;
+    if (journal->log.file != HB_NO_FILE) {
+        int flushed = hb_journal_flush(journal, error);
+        if (flushed < 0)
+            return flushed;
+    }
+    int code = read_new_key(journal, journal->next_key, error);
+    if (!code)
+        return HB_EINVAL;
+    if (code == 2)
+        code = hb_pingid_random(journal->next_key, HB_SEAL_KEY);
+    /* On disk, and ours, before anything depends on it. */
+    if (code >= 0)
+        code = write_key(journal, journal->next_key, NEW_KEY_FILE, error);
+    if (code < 0)
+        return code;
+    journal->generation++;
+    journal->rekeying = true;
+    return begin_snapshot(journal, journal->next_key, error);
+}
+
+int hb_journal_rekey_end(hb_journal *journal, hb_error *error)
+{
+    if (journal->snapshot.file == HB_NO_FILE || !journal->rekeying)
+        return HB_EINVAL;
+    int code = name_snapshot(journal, error);
+    if (code < 0)
+        return code;
+    journal->rekeying = false;
+    journal->since = 0;
+    journal->files = 0;
+    code = sync_folder(journal, error);
+    if (code < 0)
+        return code;
+    int why = hb_folder_rename(journal->place, NEW_KEY_FILE, KEY_FILE);
+    if (why)
+        return fail(error, journal->folder, why, "%s can not take the place of %s", NEW_KEY_FILE, KEY_FILE);
+    memcpy(journal->key, journal->next_key, HB_SEAL_KEY);
+    code = sync_folder(journal, error);
+    if (code == HB_OK)
+        code = begin_log(journal, error);
+    return code < 0 ? code : each_file(journal, remove_old, journal, error);
 }

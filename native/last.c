@@ -4,6 +4,8 @@
  * Who changed is noted when it happens (hb_last_touch). Who is online and was read from is found by a look at the
  * cells. Nothing is written to disk while the core's lock is held: records are gathered a few at a time, in memory.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 #define CHUNK 64        /* users gathered while the lock is held */
 #define AWAY_FLUSHES 5u /* flushes between two tries to come back to the disk */
 #define WIPE_TICKS 60u  /* between two snapshots that are made for the sake of users who were forgotten */
+#define KEY_TICKS 60u   /* between two tries to change the key */
 
 struct hb_keeper {
     pthread_mutex_t lock; /* of the journal, taken before the core's */
@@ -20,7 +23,16 @@ struct hb_keeper {
     uint32_t tick; /* reads before it were written */
     unsigned tries;
     uint32_t wipe_tick; /* from then on a snapshot may be made for the sake of users who were forgotten */
+    uint32_t key_tick;  /* from then on the key may be changed; 0: at once */
+    char key_seen[sizeof(((hb_error *)0)->text)]; /* why the new key can not be used, as of the last look; "": it can */
 };
+
+/* Where somebody is told what happens in between. */
+typedef struct hearing {
+    hb_core *core;
+    hb_core_say *say; /* or NULL */
+    void *to;
+} hearing;
 
 /* All that follows with the core's lock held. */
 
@@ -167,10 +179,23 @@ static int keep_some(hb_core *core, hb_user_ref *at, hb_error *error)
     return code;
 }
 
+/* Everybody goes to the snapshot that is being made. */
+static int keep_all(hb_core *core, hb_error *error)
+{
+    hb_user_ref at = HB_NO_USER;
+    int code = HB_OK;
+
+    do {
+        pthread_mutex_lock(&core->lock);
+        code = keep_some(core, &at, error);
+        pthread_mutex_unlock(&core->lock);
+    } while (at && code == HB_OK);
+    return code;
+}
+
 static int snapshot(hb_core *core, hb_error *error)
 {
     hb_journal *journal = core->keeper->journal;
-    hb_user_ref at = HB_NO_USER;
     int code = hb_journal_snapshot_begin(journal, error);
 
     if (code < 0)
@@ -180,22 +205,101 @@ static int snapshot(hb_core *core, hb_error *error)
     core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
     untouch_all(core); /* whoever changes from here on goes to the new journal too */
     pthread_mutex_unlock(&core->lock);
-    do {
-        pthread_mutex_lock(&core->lock);
-        code = keep_some(core, &at, error);
-        pthread_mutex_unlock(&core->lock);
-    } while (at && code == HB_OK);
+    code = keep_all(core, error);
     return code < 0 ? code : hb_journal_snapshot_end(journal, error);
 }
 
+static int rekey(hb_core *core, hb_error *error)
+{
+    hb_journal *journal = core->keeper->journal;
+    int code = hb_journal_rekey_begin(journal, error);
+
+    if (code == HB_OK)
+        code = keep_all(core, error);
+    if (code == HB_OK)
+        code = hb_journal_rekey_end(journal, error);
+    if (code < 0)
+        return code;
+    /* Whoever changed meanwhile is still marked, and goes to the new journal. */
+    pthread_mutex_lock(&core->lock);
+    core->wipe = false;
+    core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
+    pthread_mutex_unlock(&core->lock);
+    return HB_OK;
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(const hearing *h, const char *format, ...)
+{
+    char line[640];
+    va_list arguments;
+
+    if (!h->say)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    h->say(h->to, line);
+}
+
+/* The key is as it was, for this reason; it is said once. NULL: there is none. */
+static void keep_key(const hearing *h, const char *why)
+{
+    hb_journal_report *report = &h->core->report;
+
+    pthread_mutex_lock(&h->core->lock);
+    bool is_new = why && strcmp(report->key, why) != 0;
+    snprintf(report->key, sizeof report->key, "%s", why ? why : "");
+    pthread_mutex_unlock(&h->core->lock);
+    if (is_new)
+        tell(h, "%s: the key is not changed: %s", report->folder, why);
+}
+
+/* If another key is asked for. What fails leaves the old one. */
+static void change_key(const hearing *h)
+{
+    hb_keeper *keeper = h->core->keeper;
+    hb_error error = {0};
+    int code = hb_journal_wants_key(keeper->journal, &error);
+
+    if (code == HB_OK) {
+        keeper->key_tick = 0;
+        keeper->key_seen[0] = '\0';
+        keep_key(h, NULL);
+        return;
+    }
+    if (code < 0) {
+        /* The file may be being written: at the second look it is wrong. */
+        const char *why = code == HB_EJOURNAL ? error.text : hb_strerror(code);
+        if (strcmp(keeper->key_seen, why) == 0)
+            keep_key(h, why);
+        snprintf(keeper->key_seen, sizeof keeper->key_seen, "%s", why);
+        return;
+    }
+    pthread_mutex_lock(&h->core->lock);
+    uint32_t tick = h->core->clock.tick;
+    pthread_mutex_unlock(&h->core->lock);
+    if (tick < keeper->key_tick)
+        return;
+    code = rekey(h->core, &error);
+    if (code == HB_OK || hb_journal_wants_key(keeper->journal, NULL) == HB_OK) {
+        keep_key(h, NULL);
+        tell(h, "%s: the key was changed, everything is written under the new one", h->core->report.folder);
+        return;
+    }
+    keeper->key_tick = tick + KEY_TICKS;
+    keep_key(h, code == HB_EJOURNAL ? error.text : hb_strerror(code));
+}
+
 /* last: it is the last one, so what waits for a better time is done now. */
-static int flush(hb_core *core, bool last, hb_error *error)
+static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
 {
     hb_keeper *keeper = core->keeper;
 
     if (hb_journal_away(keeper->journal) && ++keeper->tries < AWAY_FLUSHES)
         return HB_EJOURNAL;
     keeper->tries = 0;
+    if (!last)
+        change_key(h);
     pthread_mutex_lock(&core->lock);
     bool all = core->touched_all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
     pthread_mutex_unlock(&core->lock);
@@ -251,12 +355,6 @@ static int take(hb_core *core, const hb_last *last)
     return code;
 }
 
-typedef struct hearing {
-    hb_core *core;
-    hb_core_say *say;
-    void *to;
-} hearing;
-
 static int hear_last(void *to, const hb_last *last)
 {
     hb_core *core = ((hearing *)to)->core;
@@ -275,46 +373,81 @@ static void hear_line(void *to, const char *line)
         h->say(h->to, line);
 }
 
+/* What is told of the journal (hb_core_status), after it was opened or flushed. */
+static void report(hb_core *core, int code, const hb_error *error)
+{
+    hb_journal_report *r = &core->report;
+
+    pthread_mutex_lock(&core->lock);
+    r->on_disk = code == HB_OK;
+    if (code == HB_OK)
+        r->reason[0] = '\0';
+    else if (code != HB_EJOURNAL)
+        snprintf(r->reason, sizeof r->reason, "%s", hb_strerror(code));
+    else if (error->text[0])
+        memcpy(r->reason, error->text, sizeof r->reason);
+    if (code == HB_OK)
+        r->flushed_ms = core->clock.wall_ms;
+    if (core->keeper) {
+        r->entries = hb_journal_entries(core->keeper->journal);
+        r->bytes = hb_journal_bytes(core->keeper->journal);
+        r->written = hb_journal_written(core->keeper->journal);
+    }
+    pthread_mutex_unlock(&core->lock);
+}
+
 int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,
                          hb_error *error)
 {
     hearing h = {.core = core, .say = say, .to = to};
     const hb_journal_reader reader = {.take = hear_last, .say = hear_line, .to = &h};
 
+    hb_error own = {0};
+
     if (core->keeper)
         return HB_EINVAL;
+    pthread_mutex_lock(&core->lock);
+    snprintf(core->report.folder, sizeof core->report.folder, "%s", folder);
+    bool known = core->users.count > 0;
+    pthread_mutex_unlock(&core->lock);
     hb_keeper *keeper = calloc(1, sizeof *keeper);
-    if (!keeper)
-        return HB_ENOMEM;
-    int code = hb_journal_open(folder, key, &reader, &keeper->journal, error);
+    int code = keeper ? hb_journal_open(folder, key, &reader, &keeper->journal, &own) : HB_ENOMEM;
     if (code < 0) {
         free(keeper);
+        report(core, code, &own);
+        if (error && code == HB_EJOURNAL)
+            *error = own;
         return code;
     }
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_mutex_lock(&core->lock);
-    core->touched_all = core->users.count > 0 && core->counts.opened > 0; /* whoever came before it is not in it */
+    core->touched_all = known || core->counts.opened > 0; /* whoever came before it is not in it */
     core->keeper = keeper;
     pthread_mutex_unlock(&core->lock);
+    report(core, HB_OK, NULL);
     return HB_OK;
 }
 
-int hb_core_journal_flush(hb_core *core, hb_error *error)
+int hb_core_journal_flush(hb_core *core, hb_core_say *say, void *to, hb_error *error)
 {
+    const hearing h = {.core = core, .say = say, .to = to};
+    hb_error own = {0};
+
     if (!core->keeper)
         return HB_EINVAL;
-    if (error)
-        memset(error, 0, sizeof *error);
     pthread_mutex_lock(&core->keeper->lock);
-    int code = flush(core, false, error);
+    int code = flush(core, false, &h, &own);
+    report(core, code, &own);
     pthread_mutex_unlock(&core->keeper->lock);
+    if (error)
+        *error = own;
     return code;
 }
 
 void hb_keeper_free(hb_core *core)
 {
     if (core->keeper) {
-        (void)flush(core, true, NULL);
+        (void)flush(core, true, NULL, NULL);
         hb_journal_close(core->keeper->journal);
         pthread_mutex_destroy(&core->keeper->lock);
         free(core->keeper);

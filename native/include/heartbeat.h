@@ -352,8 +352,12 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
 /*
  * What was known when it was called is on disk when it returns HB_OK. HB_EJOURNAL: it is not, *error says why; an empty
  * text means as before. It goes on in memory, and every fifth call tries to write everything anew.
+ *
+ * If the folder's file `key.new` asks for another key (docs/journal.md) everything is written anew under it first. say,
+ * which may be NULL, is told in one line that it was done, or once why not: then the key is the old one, the file stays
+ * and is looked at again, and that is no error.
  */
-int hb_core_journal_flush(hb_core *core, hb_error *error);
+int hb_core_journal_flush(hb_core *core, hb_core_say *say, void *to, hb_error *error);
 
 /*
  * Forgets a user: in memory now; after a crash too once hb_core_journal_flush has returned HB_OK; and the last trace on

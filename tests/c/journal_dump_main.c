@@ -64,6 +64,30 @@ static void say(void *to, const char *line)
     (void)line;
 }
 
+/* The key in the file of this name beside the one that is to be printed. It may be missing if that is allowed. */
+static bool load_key(const char *path, const char *base, const char *name, bool optional, uint8_t key[HB_SEAL_KEY])
+{
+    char key_path[4096];
+    size_t folder = (size_t)(base - path);
+    size_t length = 0;
+
+    if (folder + strlen(name) >= sizeof key_path)
+        return false;
+    memcpy(key_path, path, folder);
+    memcpy(key_path + folder, name, strlen(name) + 1);
+    FILE *there = optional ? fopen(key_path, "rb") : NULL;
+    if (optional && !there)
+        return false;
+    if (there)
+        (void)fclose(there);
+    uint8_t *text = load(key_path, &length);
+    bool is_key = hb_journal_key_parse((const char *)text, length, key) == HB_OK;
+    free(text);
+    if (!is_key && !optional)
+        (void)fprintf(stderr, "%s is not a key\n", key_path);
+    return is_key;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const found_texts[] = {"whole", "damaged from here on",
@@ -73,7 +97,6 @@ int main(int argc, char **argv)
     const char *slash = argc == 2 ? strrchr(argv[1], '/') : NULL;
     const char *base = slash ? slash + 1 : argc == 2 ? argv[1] : "";
     uint8_t key[HB_SEAL_KEY];
-    char key_path[4096];
     hb_found found = HB_FOUND_WHOLE;
     size_t good = 0;
     size_t length = 0;
@@ -83,21 +106,13 @@ int main(int argc, char **argv)
         (void)fputs("usage: journal-dump FOLDER/snapshot-... or FOLDER/journal-..., the key lies beside it\n", stderr);
         return 2;
     }
-    size_t folder = (size_t)(base - argv[1]);
-    if (folder + sizeof "key" > sizeof key_path)
+    if (!load_key(argv[1], base, "key", false, key))
         return 2;
-    memcpy(key_path, argv[1], folder);
-    memcpy(key_path + folder, "key", sizeof "key");
-    uint8_t *text = load(key_path, &length);
-    if (hb_journal_key_parse((const char *)text, length, key) < 0) {
-        (void)fprintf(stderr, "%s is not a key\n", key_path);
-        free(text);
-        return 2;
-    }
-    free(text);
     uint8_t *bytes = load(argv[1], &length);
     hb_file_kind kind = strstr(base, "snapshot") ? HB_FILE_SNAPSHOT : HB_FILE_JOURNAL;
     int code = hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records);
+    if (code == HB_OK && found == HB_FOUND_OTHER_KEY && load_key(argv[1], base, "key.new", true, key))
+        code = hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records);
     free(bytes);
     (void)fprintf(stderr, "%s: %s; %zu of %zu bytes, %llu records\n", argv[1],
                   code < 0 ? hb_strerror(code) : found_texts[found], good, length, (unsigned long long)records);

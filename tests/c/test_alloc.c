@@ -4,11 +4,15 @@
  *
  * The linker puts the __wrap_ functions in the place of the allocators, for the libraries that are linked in too.
  */
+#define _DEFAULT_SOURCE /* mkdtemp */
 #include "support.h"
 
+#include <dirent.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -28,6 +32,14 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_fsync(int fd);
+
+/* Disks are slow, and nobody here could tell. */
+int __wrap_fsync(int fd)
+{
+    (void)fd;
+    return 0;
+}
 
 static long fail_at; /* fails when it counts down to 0; negative: never */
 static long allocations;
@@ -675,6 +687,84 @@ static void test_bounded(void **state)
     rig_close(&r);
 }
 
+static void empty_folder(const char *folder)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        char path[512];
+        text_print(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] != '.')
+            assert_int_equal(unlink(path), 0);
+    }
+    closedir(files);
+}
+
+static void put_file(const char *folder, const char *name, const char *text)
+{
+    char path[512];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    fclose(file);
+}
+
+/* Last activity on disk: opened, flushed and written anew under another key. What was acknowledged is found again. */
+static void test_journal(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/heartbeat-alloc-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char path[512];
+    text_print(path, sizeof path, "%s/key.new", folder);
+    long which = 0;
+    bool again = true;
+    while (again) {
+        hb_error error;
+        rig r;
+        rig_init(&r, 0);
+        assert_int_equal(hb_core_import(r.core, "carol", 5, RIG_WALL_MS - 2000, "away", 4), 1);
+        failed = false;
+        fail_at = ++which;
+        int opened = hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error);
+        int imported = hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 1000, "Gone fishing", 12);
+        int flushed = opened == HB_OK ? hb_core_journal_flush(r.core, NULL, NULL, &error) : HB_OK;
+        put_file(folder, "key.new", "random");
+        int rekeyed = opened == HB_OK ? hb_core_journal_flush(r.core, NULL, NULL, &error) : HB_OK;
+        again = failed;
+        fail_at = -1;
+        const int codes[] = {opened, imported, flushed, rekeyed};
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+            assert_true(codes[i] >= 0 ||
+                        (failed && (codes[i] == HB_ENOMEM || codes[i] == HB_ECRYPTO || codes[i] == HB_EJOURNAL)));
+        /* There is memory again. */
+        if (opened < 0)
+            assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+        bool lost = imported < 0 && hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 1000, "Gone fishing", 12) == 0;
+        rig_step(&r, 61); /* when it may try the key again */
+        int code = HB_EJOURNAL;
+        for (int i = 0; i < 6 && (code < 0 || access(path, F_OK) == 0); i++)
+            code = hb_core_journal_flush(r.core, NULL, NULL, &error);
+        assert_int_equal(code, HB_OK);
+        assert_int_not_equal(access(path, F_OK), 0);
+        rig_close(&r);
+        rig_init(&r, 0);
+        hb_activity a;
+        assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+        assert_int_equal(hb_core_last_activity(r.core, "alice", 5, &a), 1);
+        assert_int_equal(a.seen_ms, RIG_WALL_MS - 1000);
+        assert_int_equal(a.length, lost ? 0 : 12); /* without its status, for want of memory */
+        assert_int_equal(hb_core_last_activity(r.core, "carol", 5, &a), 1);
+        rig_close(&r);
+        empty_folder(folder);
+    }
+    print_message("  journal: %ld allocations\n", which - 1);
+    assert_in_range(which, 30, 10000);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     fail_at = -1;
@@ -687,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_refused_policy), cmocka_unit_test(test_growing),
         cmocka_unit_test(test_no_allocations), cmocka_unit_test(test_hard_times),
         cmocka_unit_test(test_bounded),        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_journal),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

@@ -20,8 +20,9 @@
 
 int __real_openat(int folder, const char *path, int flags, ...);
 ssize_t __real_write(int fd, const void *bytes, size_t length);
-int __real_fsync(int fd);
 int __real_renameat(int from, const char *old, int to, const char *new);
+int __real_unlinkat(int folder, const char *path, int flags);
+int __wrap_unlinkat(int folder, const char *path, int flags);
 int __wrap_openat(int folder, const char *path, int flags, ...);
 ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 int __wrap_fsync(int fd);
@@ -30,6 +31,7 @@ int __wrap_renameat(int from, const char *old, int to, const char *new);
 static long fail_at; /* the call that fails when it counts down to 0; 0: none */
 static int fail_with;
 static bool fail_on; /* and all after it */
+static bool stopped; /* with fail_on: the process is over, it removes nothing any more */
 
 static bool fails(void)
 {
@@ -56,9 +58,22 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t length)
     return -1;
 }
 
+static bool watch_syncs;
+static void note_sync(int fd);
+
 int __wrap_fsync(int fd)
 {
-    return fails() ? -1 : __real_fsync(fd);
+    if (fails())
+        return -1;
+    note_sync(fd);
+    return 0; /* nobody but lose_power could tell, and disks are slow */
+}
+
+int __wrap_unlinkat(int folder, const char *path, int flags)
+{
+    if (stopped && fails())
+        return -1;
+    return __real_unlinkat(folder, path, flags);
 }
 
 int __wrap_renameat(int from, const char *old, int to, const char *new)
@@ -116,6 +131,8 @@ static int setup(void **state)
     (void)state;
     fail_at = 0;
     fail_on = false;
+    stopped = false;
+    watch_syncs = false;
     text_print(folder, sizeof folder, "/tmp/heartbeat-journal-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
@@ -683,6 +700,402 @@ static void test_key(void **state)
     assert_int_equal(hb_journal_key_parse(text, 64, key), HB_EINVAL);
 }
 
+/*
+ * The least that is left after the power went: each file as it was when it was synced, under the names of when the
+ * folder was synced.
+ */
+#define SHADOWS 256
+static struct shadow {
+    ino_t inode;
+    size_t length;
+    uint8_t bytes[8192];
+} shadows[SHADOWS];
+static size_t shadow_count;
+static struct named {
+    char name[64];
+    ino_t inode;
+} names[64];
+static size_t name_count;
+
+static void note_file(int fd, ino_t inode)
+{
+    char path[64];
+    size_t i = 0;
+    while (i < shadow_count && shadows[i].inode != inode)
+        i++;
+    assert_true(i < SHADOWS);
+    shadow_count = i == shadow_count ? i + 1 : shadow_count;
+    text_print(path, sizeof path, "/proc/self/fd/%d", fd);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    shadows[i].inode = inode;
+    shadows[i].length = fread(shadows[i].bytes, 1, sizeof shadows[i].bytes, file);
+    assert_true(shadows[i].length < sizeof shadows[i].bytes);
+    fclose(file);
+}
+
+static void note_name(const char *path, const char *name)
+{
+    struct stat about;
+    assert_int_equal(stat(path, &about), 0);
+    assert_true(name_count < sizeof names / sizeof names[0]);
+    names[name_count].inode = about.st_ino;
+    text_print(names[name_count++].name, sizeof names[0].name, "%s", name);
+}
+
+static void note_sync(int fd)
+{
+    struct stat about;
+    if (!watch_syncs)
+        return;
+    assert_int_equal(fstat(fd, &about), 0);
+    if (!S_ISDIR(about.st_mode)) {
+        note_file(fd, about.st_ino);
+        return;
+    }
+    name_count = 0;
+    each(note_name);
+}
+
+/* What is there now is on disk, whoever wrote it. */
+static void all_synced(void)
+{
+    shadow_count = 0;
+    name_count = 0;
+    each(note_name);
+    for (size_t i = 0; i < name_count; i++) {
+        char path[512];
+        text_print(path, sizeof path, "%s/%s", folder, names[i].name);
+        int fd = open(path, O_RDONLY);
+        assert_true(fd >= 0);
+        note_file(fd, names[i].inode);
+        close(fd);
+    }
+    watch_syncs = true;
+}
+
+static void lose_power(void)
+{
+    each(remove_file);
+    for (size_t i = 0; i < name_count; i++) {
+        char path[512];
+        const struct shadow *file = NULL;
+        for (size_t s = 0; s < shadow_count; s++)
+            file = shadows[s].inode == names[i].inode ? &shadows[s] : file;
+        text_print(path, sizeof path, "%s/%s", folder, names[i].name);
+        store(path, file ? file->bytes : (const uint8_t *)"", file ? file->length : 0);
+    }
+}
+
+static const char KEY_A[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
+static const char KEY_B[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+static void put_file(const char *name, const char *text)
+{
+    char path[512];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    store(path, (const uint8_t *)text, strlen(text));
+}
+
+static bool has_file(const char *name)
+{
+    char path[512];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static bool key_is(const char *text)
+{
+    char path[512];
+    size_t length;
+    text_print(path, sizeof path, "%s/key", folder);
+    const uint8_t *bytes = load(path, &length);
+    return length >= 64 && memcmp(bytes, text, 64) == 0;
+}
+
+/* Files of ours that were not written under this key. */
+static size_t strangers;
+static uint8_t own_key[HB_SEAL_KEY];
+
+static void count_stranger(const char *path, const char *name)
+{
+    hb_found found = HB_FOUND_WHOLE;
+    size_t length;
+    size_t good;
+    uint64_t records;
+    bool snapshot = strncmp(name, "snapshot-", 9) == 0;
+    if (!snapshot && strncmp(name, "journal-", 8) != 0)
+        return;
+    uint8_t *bytes = load(path, &length);
+    hb_file_kind kind = snapshot ? HB_FILE_SNAPSHOT : HB_FILE_JOURNAL;
+    assert_int_equal(hb_frames_read(bytes, length, kind, own_key, NULL, &found, &good, &records), HB_OK);
+    strangers += found != HB_FOUND_WHOLE;
+}
+
+static size_t not_under(const char *key)
+{
+    assert_int_equal(hb_journal_key_parse(key, strlen(key), own_key), HB_OK);
+    strangers = 0;
+    each(count_stranger);
+    return strangers;
+}
+
+static int rekey(hb_journal *journal, int count, int64_t seen_ms)
+{
+    memset(&error, 0, sizeof error);
+    int code = hb_journal_rekey_begin(journal, &error);
+    for (int i = 0; i < count && code == HB_OK; i++) {
+        hb_last last = last_of(i, seen_ms);
+        code = hb_journal_keep(journal, &last, &error);
+    }
+    return code == HB_OK ? hb_journal_rekey_end(journal, &error) : code;
+}
+
+static void test_rekey(void **state)
+{
+    (void)state;
+    struct stat about;
+    char path[128];
+    put_file("key", KEY_A);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(hb_journal_wants_key(journal, &error), 0);
+    assert_int_equal(hb_journal_rekey_begin(journal, &error), HB_EINVAL);
+    assert_int_equal(hb_journal_rekey_end(journal, &error), HB_EINVAL);
+    assert_int_equal(add(journal, 1, 7), HB_OK);
+    assert_int_equal(add(journal, 2, 8), HB_OK);
+    put_file("key.new", KEY_B);
+    assert_int_equal(hb_journal_wants_key(journal, &error), 1);
+    assert_int_equal(hb_journal_rekey_begin(journal, &error), HB_OK);
+    assert_int_equal(add(journal, 2, 9), HB_EINVAL);
+    assert_int_equal(hb_journal_snapshot_end(journal, &error), HB_EINVAL);
+    hb_journal_snapshot_drop(journal);
+    assert_true(key_is(KEY_A));
+    assert_int_equal(not_under(KEY_A), 0);
+    assert_int_equal(add(journal, 3, 9), HB_OK);
+    assert_int_equal(rekey(journal, 3, 50), HB_OK);
+    assert_false(hb_journal_away(journal));
+    assert_true(key_is(KEY_B));
+    assert_false(has_file("key.new"));
+    text_print(path, sizeof path, "%s/key", folder);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    assert_int_equal(not_under(KEY_B), 0);
+    file_of("snapshot");
+    assert_int_equal(file_count, 4); /* key, lock, snapshot, journal */
+    assert_int_equal(hb_journal_entries(journal), 3);
+    assert_int_equal(add(journal, 4, 60), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    assert_int_equal(hb_journal_entries(journal), 4);
+    journal = reopen(journal);
+    assert_int_equal(told.lines, 0);
+    assert_int_equal(told.records, 4);
+    assert_int_equal(hb_journal_entries(journal), 4);
+    assert_int_equal(told.seen_ms[0], 50);
+    assert_int_equal(told.seen_ms[3], 0);
+    assert_int_equal(told.seen_ms[4], 60);
+    /* One that is made: it is neither of these, and another one each time. */
+    put_file("key.new", "random\n");
+    assert_int_equal(rekey(journal, 3, 51), HB_OK);
+    assert_false(key_is(KEY_A) || key_is(KEY_B) || has_file("key.new"));
+    assert_int_equal(not_under(KEY_B), 2);
+    journal = reopen(journal);
+    assert_int_equal(told.seen_ms[2], 51);
+    hb_journal_close(journal);
+}
+
+static void test_rekey_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "randomly",
+                                      "\n",
+                                      "aaaa",
+                                      "rando",
+                                      "random....",
+                                      "gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg"};
+    uint8_t key[HB_SEAL_KEY];
+    put_file("key", KEY_A);
+    hb_journal *journal = reopen(NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        put_file("key.new", bad[i]);
+        assert_int_equal(hb_journal_wants_key(journal, &error), HB_EJOURNAL);
+        assert_string_equal(error.text, "key.new is neither 64 hexadecimal digits nor the word random");
+        assert_int_equal(rekey(journal, 1, 1), HB_EJOURNAL);
+        assert_false(hb_journal_away(journal));
+        assert_true(has_file("key.new"));
+    }
+    /* It keeps nobody from starting. */
+    journal = reopen(journal);
+    assert_int_equal(told.lines, 0);
+    /* A folder cannot be read. */
+    char path[512];
+    text_print(path, sizeof path, "%s/key.new", folder);
+    unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(hb_journal_wants_key(journal, &error), HB_EJOURNAL);
+    assert_string_equal(error.text, "key.new can not be read: Is a directory");
+    rmdir(path);
+    hb_journal_close(journal);
+    /* A journal that was given its key takes no other. */
+    put_file("key.new", KEY_B);
+    assert_int_equal(hb_journal_key_parse(KEY_A, strlen(KEY_A), key), HB_OK);
+    assert_int_equal(hb_journal_open(folder, key, &reader, &journal, &error), HB_OK);
+    assert_int_equal(hb_journal_wants_key(journal, &error), 0);
+    assert_int_equal(hb_journal_rekey_begin(journal, &error), HB_EINVAL);
+    hb_journal_close(journal);
+}
+
+/* key.new in the place of key, at the first start and later. */
+static void test_rekey_alone(void **state)
+{
+    (void)state;
+    put_file("key.new", KEY_B);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(add(journal, 1, 7), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    journal = reopen(journal);
+    assert_int_equal(told.seen_ms[1], 7);
+    assert_int_equal(rekey(journal, 2, 8), HB_OK);
+    assert_true(key_is(KEY_B));
+    assert_false(has_file("key.new"));
+    journal = reopen(journal);
+    assert_int_equal(told.seen_ms[1], 8);
+    hb_journal_close(journal);
+    put_file("key", KEY_A);
+    refused("was written with another key");
+    put_file("key.new", KEY_B);
+    journal = reopen(NULL);
+    assert_int_equal(told.seen_ms[1], 8);
+    hb_journal_close(journal);
+}
+
+typedef enum ending { FAILS_ONCE, FAILS_FROM_THEN_ON, STOPS, LOSES_POWER, ENDINGS } ending;
+
+/*
+ * A change of the key in which the n-th call fails, or nothing comes after it. Whatever was acknowledged is there,
+ * under the key, or under the one that is to come; the next try does it. Returns whether there was such a call.
+ */
+static bool rekey_failing(long n, ending end, int with, bool away)
+{
+    all_synced();
+    hb_journal *journal = reopen(NULL);
+    int64_t kept = 100;
+    assert_int_equal(add(journal, 5, kept), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    if (away) {
+        fail_at = 1;
+        fail_with = EIO;
+        assert_int_equal(add(journal, 6, 1), HB_OK);
+        assert_int_equal(hb_journal_flush(journal, &error), HB_EJOURNAL);
+        assert_true(hb_journal_away(journal));
+    }
+    fail_with = with;
+    fail_on = end != FAILS_ONCE;
+    bool stops = end == STOPS || end == LOSES_POWER;
+    stopped = stops;
+    fail_at = n;
+    int code = rekey(journal, 10, 200);
+    bool failed = fail_at <= (fail_on ? 1 : 0);
+    assert_true(code == HB_OK || error.text[0] != '\0');
+    if (code == HB_OK)
+        kept = 200;
+    bool changed = code == HB_OK;
+    if (!stops) {
+        /* What was not done does not keep it from going on: but for what the file says. */
+        fail_at = 0;
+        changed = !has_file("key.new");
+        if (!hb_journal_away(journal)) {
+            assert_int_equal(add(journal, 5, 300), HB_OK);
+            assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+            kept = 300;
+        } else {
+            assert_int_equal(snapshot(journal, 0, 10, 250), HB_OK);
+            assert_false(hb_journal_away(journal));
+            kept = 250;
+        }
+    }
+    hb_journal_close(journal);
+    fail_at = 0;
+    watch_syncs = false;
+    stopped = false;
+    if (end == LOSES_POWER)
+        lose_power();
+    assert_true(code != HB_OK || (key_is(KEY_B) && !has_file("key.new")));
+    assert_true(key_is(changed ? KEY_B : KEY_A) || stops);
+    journal = reopen(NULL);
+    int64_t seen = told.seen_ms[5];
+    if (seen < kept || (seen != 100 && seen != 200 && seen != 250 && seen != 300))
+        fail_msg("call %ld, ending %d, error %d: %lld, not %lld", n, (int)end, with, (long long)seen, (long long)kept);
+    /* A journal that was being begun, and the one that is away. */
+    assert_true(told.lines <= (stops ? 1u + away : 0u));
+    if (hb_journal_wants_key(journal, &error) == 1)
+        assert_int_equal(rekey(journal, 10, 400), HB_OK);
+    assert_true(key_is(KEY_B));
+    assert_false(has_file("key.new"));
+    journal = reopen(journal);
+    assert_true(told.seen_ms[5] >= seen);
+    hb_journal_close(journal);
+    /* Nothing is left of the old key but what could not be removed, and that goes with the next snapshot. */
+    journal = reopen(NULL);
+    assert_int_equal(snapshot(journal, 0, 10, 500), HB_OK);
+    hb_journal_close(journal);
+    assert_int_equal(not_under(KEY_B), 0);
+    assert_int_equal(told.lines, 0);
+    return failed;
+}
+
+static void test_rekey_failing(void **state)
+{
+    (void)state;
+    static const int errors[] = {EIO, ENOSPC, EACCES};
+    for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++) {
+        for (int end = 0; end < ENDINGS; end++) {
+            for (int away = 0; away < 2; away++) {
+                long n = 0;
+                do {
+                    n++;
+                    put_file("key", KEY_A);
+                    put_file("key.new", KEY_B);
+                } while (rekey_failing(n, (ending)end, errors[e], away) && (each(remove_file), true));
+                assert_in_range(n, 20, 100); /* as many steps are there */
+                each(remove_file);
+            }
+        }
+    }
+}
+
+/* The least that is left after the power went, in a life without a new key. */
+static void test_power(void **state)
+{
+    (void)state;
+    bool failed = true;
+    for (long n = 1; failed; n++) {
+        int64_t kept[USERS] = {0};
+        int64_t now[USERS] = {0};
+        live(kept, now);
+        all_synced();
+        fail_with = EIO;
+        fail_on = true;
+        stopped = true;
+        fail_at = n;
+        live(kept, now);
+        failed = fail_at <= 1;
+        fail_at = 0;
+        stopped = false;
+        watch_syncs = false;
+        lose_power();
+        hb_journal *journal = reopen(NULL);
+        for (int i = 0; i < USERS; i++) {
+            if (told.seen_ms[i] < kept[i] || told.seen_ms[i] > now[i])
+                fail_msg("call %ld: user %d is at %lld, not from %lld to %lld", n, i, (long long)told.seen_ms[i],
+                         (long long)kept[i], (long long)now[i]);
+        }
+        hb_journal_close(journal);
+        each(remove_file);
+        assert_true(n < 1000);
+    }
+}
+
 #define in_folder(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -694,6 +1107,9 @@ int main(void)
         in_folder(test_torn),        in_folder(test_damaged_snapshot),
         in_folder(test_refused),     in_folder(test_failing),
         cmocka_unit_test(test_key),  in_folder(test_strange_records),
+        in_folder(test_rekey),       in_folder(test_rekey_refused),
+        in_folder(test_rekey_alone), in_folder(test_rekey_failing),
+        in_folder(test_power),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

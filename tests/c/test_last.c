@@ -108,7 +108,7 @@ static hb_activity activity_of(const char *user)
 static void flush(void)
 {
     hb_error error;
-    assert_int_equal(hb_core_journal_flush(life.core, &error), HB_OK);
+    assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_OK);
 }
 
 static void test_crash(void **state)
@@ -205,6 +205,19 @@ static void test_import(void **state)
     assert_int_equal(activity_of("bob").length, 4);
     assert_int_equal(activity_of("carol").seen_ms, RIG_WALL_MS); /* never in the future */
     assert_true(activity_of("alice").seen_ms > 1000);
+}
+
+/* It could not be opened at first: what was learnt meanwhile is written then. */
+static void test_late(void **state)
+{
+    (void)state;
+    rig_close(&life);
+    rig_init(&life, ORIGIN_US);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, RIG_WALL_MS - 1000, NULL, 0), 1);
+    open_journal();
+    flush();
+    crash();
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 1000);
 }
 
 /* Two years are the most. */
@@ -385,13 +398,13 @@ static void test_disk_full(void **state)
     struct rlimit little = {.rlim_cur = 150, .rlim_max = all.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
     rig_login(&life, "bob@example.org/phone", true);
-    assert_int_equal(hb_core_journal_flush(life.core, &error), HB_EJOURNAL);
+    assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_EJOURNAL);
     assert_string_equal(error.text, "the journal can not be written: File too large");
     assert_string_equal(error.path, folder);
     rig_step(&life, 3);
     rig_read(&life, alice);
     for (int i = 1; i <= 9; i++) {
-        assert_int_equal(hb_core_journal_flush(life.core, &error), HB_EJOURNAL);
+        assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_EJOURNAL);
         /* Every fifth time it tries, and says why not. */
         assert_int_equal(error.text[0] != '\0', i == 5);
     }
@@ -424,6 +437,158 @@ static void test_torn(void **state)
     assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
 }
 
+static const char KEY[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n";
+
+static void put_file(const char *name, const char *text)
+{
+    char path[128];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    fclose(file);
+}
+
+static bool key_is(const char *key)
+{
+    char path[128];
+    char text[80] = "";
+    text_print(path, sizeof path, "%s/key", folder);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_in_range(fread(text, 1, sizeof text - 1, file), 64, 66);
+    fclose(file);
+    return strcmp(text, key) == 0;
+}
+
+/* While it runs: everybody is written anew under the new key, and what comes after it too. */
+static void test_new_key(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    add_users(200);
+    flush();
+    assert_int_equal(lines, 0);
+    put_file("key.new", KEY);
+    rig_login(&life, "bob@example.org/phone", true);
+    flush();
+    assert_int_equal(lines, 1);
+    assert_non_null(strstr(said, "/heartbeat-last-"));
+    assert_non_null(strstr(said, ": the key was changed, everything is written under the new one"));
+    assert_true(key_is(KEY));
+    assert_int_equal(files_of("key.new"), 0);
+    assert_int_equal(files_of("journal-"), 1);
+    rig_step(&life, 4);
+    rig_read(&life, alice);
+    flush();
+    assert_int_equal(lines, 1);
+    int64_t bob = activity_of("bob").seen_ms;
+    crash();
+    assert_int_equal(lines, 1);
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 4000);
+    assert_int_equal(activity_of("bob").seen_ms, bob);
+    assert_int_equal(activity_of("user7").seen_ms, RIG_WALL_MS - 993);
+}
+
+/* Before the start, and one that is made. */
+static void test_new_key_at_start(void **state)
+{
+    (void)state;
+    rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    put_file("key.new", "random\r\n");
+    char before[128];
+    char after[128];
+    text_print(before, sizeof before, "%s/key", folder);
+    text_print(after, sizeof after, "%s/old", folder);
+    assert_int_equal(link(before, after), 0);
+    crash();
+    assert_int_equal(lines, 0);
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
+    flush();
+    assert_int_equal(lines, 1);
+    assert_int_equal(files_of("key.new"), 0);
+    text_print(after, sizeof after, "%s/old", folder);
+    char text[80] = "";
+    FILE *file = fopen(after, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(text, 1, sizeof text - 1, file), 65);
+    fclose(file);
+    assert_false(key_is(text));
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
+}
+
+/* What is no key is said when it still is none a moment later, once, and keeps nothing from being written. */
+static void test_bad_key(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    put_file("key.new", "");
+    flush();
+    assert_int_equal(lines, 0);
+    put_file("key.new", "1234");
+    flush();
+    assert_int_equal(lines, 1); /* for the same reason */
+    assert_non_null(
+        strstr(said, ": the key is not changed: key.new is neither 64 hexadecimal digits nor the word random"));
+    flush();
+    assert_int_equal(lines, 1);
+    rig_step(&life, 4);
+    rig_read(&life, alice);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 4000);
+    flush();
+    assert_int_equal(lines, 1);
+    flush();
+    assert_int_equal(lines, 2);
+    put_file("key.new", KEY);
+    flush();
+    assert_int_equal(lines, 3);
+    assert_true(key_is(KEY));
+}
+
+/* No room for all that is known under the new key: the old one holds, and it is tried again a minute later. */
+static void test_key_and_disk_full(void **state)
+{
+    (void)state;
+    struct rlimit all;
+    hb_error error;
+    add_users(200);
+    flush();
+    assert_int_equal(hb_core_forget(life.core, "user0", 5), 1);
+    flush();
+    put_file("key.new", KEY);
+    rig_login(&life, "bob@example.org/phone", true);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    struct rlimit little = {.rlim_cur = 2000, .rlim_max = all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_OK);
+        assert_int_equal(lines, 1);
+    }
+    assert_non_null(strstr(said, ": the key is not changed: the snapshot can not be written: File too large"));
+    assert_false(key_is(KEY));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    flush();
+    assert_false(key_is(KEY));
+    rig_step(&life, rig_second(&life) + 30);
+    flush();
+    assert_false(key_is(KEY));
+    rig_step(&life, rig_second(&life) + 31);
+    flush();
+    assert_true(key_is(KEY));
+    assert_int_equal(lines, 2);
+    int64_t bob = activity_of("bob").seen_ms;
+    crash();
+    assert_int_equal(activity_of("bob").seen_ms, bob);
+    assert_int_equal(activity_of("user199").seen_ms, RIG_WALL_MS - 801);
+    assert_int_equal(activity_of("user0").seen_ms, -1);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
@@ -431,7 +596,7 @@ static void test_misuse(void **state)
     assert_int_equal(hb_core_journal_open(life.core, folder, NULL, NULL, NULL, &error), HB_EINVAL);
     rig other;
     rig_init(&other, ORIGIN_US);
-    assert_int_equal(hb_core_journal_flush(other.core, &error), HB_EINVAL);
+    assert_int_equal(hb_core_journal_flush(other.core, hear, NULL, &error), HB_EINVAL);
     assert_int_equal(hb_core_journal_open(other.core, folder, NULL, NULL, NULL, &error), HB_EJOURNAL);
     assert_string_equal(error.text, "another server uses the folder");
     assert_int_equal(hb_core_import(other.core, "alice", 5, 1, NULL, 0), 1);
@@ -444,11 +609,15 @@ static void test_misuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_journal(test_crash),          with_journal(test_quiet),       with_journal(test_forget),
-        with_journal(test_import),         with_journal(test_retention),   with_journal(test_set_back),
-        with_journal(test_many),           with_journal(test_misuse),      with_journal(test_disk_full),
-        with_journal(test_torn),           with_journal(test_forget_many), with_journal(test_forget_and_crash),
-        with_journal(test_forget_and_end),
+        with_journal(test_crash),          with_journal(test_quiet),
+        with_journal(test_forget),         with_journal(test_import),
+        with_journal(test_retention),      with_journal(test_set_back),
+        with_journal(test_many),           with_journal(test_misuse),
+        with_journal(test_disk_full),      with_journal(test_torn),
+        with_journal(test_forget_many),    with_journal(test_forget_and_crash),
+        with_journal(test_forget_and_end), with_journal(test_new_key),
+        with_journal(test_late),           with_journal(test_new_key_at_start),
+        with_journal(test_bad_key),        with_journal(test_key_and_disk_full),
     };
     return cmocka_run_group_tests_name("last", tests, NULL, NULL);
 }

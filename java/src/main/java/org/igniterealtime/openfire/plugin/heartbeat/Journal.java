@@ -60,14 +60,28 @@ final class Journal implements AutoCloseable {
 
     private void open() {
         String said = core.journalOpen(folder.getPath());
+        String error = logLines(said);
+        opened = error.isEmpty();
+        told(opened ? null : error);
+    }
+
+    private void flush() {
+        String said = core.journalFlush();
+        if (said != null) {
+            String error = logLines(said.substring(1));
+            told(said.charAt(0) == 1 ? null : error);
+        }
+    }
+
+    /** Logs what the core says in whole lines. What comes after them is the answer. */
+    private static String logLines(String said) {
         int end = said.lastIndexOf('\n') + 1;
         for (String line : said.substring(0, end).split("\n", -1)) {
             if (!line.isEmpty()) {
                 Log.warn("Last activity: {}", line);
             }
         }
-        opened = end == said.length();
-        told(opened ? null : said.substring(end));
+        return said.substring(end);
     }
 
     private void told(String error) {
@@ -122,7 +136,7 @@ final class Journal implements AutoCloseable {
                 // A tenth is the disk's.
                 TimeUnit.MILLISECONDS.sleep(interval - interval / 10);
                 if (opened) {
-                    told(core.journalFlush());
+                    flush();
                 } else if (System.nanoTime() - triedNs > OPEN_AGAIN_NS) {
                     open();
                     triedNs = System.nanoTime();

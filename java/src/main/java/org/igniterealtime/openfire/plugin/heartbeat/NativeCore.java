@@ -462,16 +462,14 @@ final class NativeCore implements AutoCloseable {
         return answer == null ? null : new String(answer, StandardCharsets.UTF_8);
     }
 
-    /** Writes what is new, and waits for the disk. Null: done; else why not, empty: for the same reason as before. */
+    /**
+     * Writes what is new, and waits for the disk; under another key if one is asked for.
+     *
+     * @return a first character, 1 if it is on disk; lines about what was done, each with its end; one more without an end
+     *     says why it is not on disk, and is empty for the same reason as before. Null when closed.
+     */
     String journalFlush() {
-        byte[] error;
-        call.lock();
-        try {
-            error = handle == 0 ? null : journalFlush0(handle);
-        } finally {
-            call.unlock();
-        }
-        return error == null ? null : new String(error, StandardCharsets.UTF_8);
+        return told(() -> journalFlush0(handle));
     }
 
     /** Forgets a user; on disk soon after. False: nothing was known. */
