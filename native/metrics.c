@@ -89,6 +89,18 @@ static void put_round_trips(text *t, const hb_core *core)
         core->counts.rtt_us % 1000000, name, count);
 }
 
+static void put_journal(text *t, const hb_journal_report *r)
+{
+    gauge(t, "journal_on_disk", "", "1 while last activity is kept on disk, 0 while it is in memory only.", r->on_disk);
+    gauge(t, "journal_entries", "", "Records in the files that are read at the next start.", r->entries);
+    gauge(t, "journal_bytes", "bytes", "Size of these files.", r->bytes);
+    family(t, "journal_written_bytes", "counter", "bytes", "Bytes that were written to files of last activity.");
+    put(t, "heartbeat_journal_written_bytes_total %" PRIu64 "\n", r->written);
+    family(t, "journal_flushed_timestamp_seconds", "gauge", "seconds", "When everything was on disk; 0: never was.");
+    put(t, "heartbeat_journal_flushed_timestamp_seconds %" PRId64 ".%03" PRId64 "\n", r->flushed_ms / 1000,
+        r->flushed_ms % 1000);
+}
+
 static void put_all(text *t, const hb_core *core)
 {
     const hb_counts *c = &core->counts;
@@ -119,6 +131,7 @@ static void put_all(text *t, const hb_core *core)
     put(t, "heartbeat_slept_seconds_total %" PRId64 ".%06" PRId64 "\n", core->clock.slept_us / 1000000,
         core->clock.slept_us % 1000000);
     put_round_trips(t, core);
+    put_journal(t, &core->report);
     if (t->open)
         put(t, "# EOF\n");
 }

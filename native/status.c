@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "core.h"
+#include "journal.h"
 
 /* Decisions that hb_core_why tells at most: of a full JID, and of all sessions of a user. */
 #define WHY_LIST 64
@@ -115,12 +116,29 @@ size_t hb_core_bytes(const hb_core *core)
            core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
 }
 
+/* A text, or null where it is empty. */
+static json_t *words_or_null(const char *text)
+{
+    return text[0] ? text_json(text, strlen(text)) : json_null();
+}
+
+static json_t *journal_json(const hb_journal_report *r)
+{
+    const char *state = !r->folder[0] ? "off" : r->on_disk ? "on disk" : "memory only";
+
+    return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:i}", "state", state, "reason",
+                     words_or_null(r->reason), "folder", words_or_null(r->folder), "key", words_or_null(r->key),
+                     "entries", (json_int_t)r->entries, "bytes", (json_int_t)r->bytes, "written_bytes",
+                     (json_int_t)r->written, "flushed_ms", r->flushed_ms ? json_integer(r->flushed_ms) : json_null(),
+                     "format", (int)HB_JOURNAL_VERSION);
+}
+
 static json_t *summary_json(const hb_core *core)
 {
-    return json_pack("{s:s, s:I, s:b, s:o, s:o, s:I, s:o, s:I}", "version", hb_version(), "tick",
+    return json_pack("{s:s, s:I, s:b, s:o, s:o, s:I, s:o, s:I, s:o}", "version", hb_version(), "tick",
                      (json_int_t)core->clock.tick, "stopped", (int)core->stopped, "policy", policy_json(&core->policy),
                      "sessions", phases_json(core), "users", (json_int_t)core->users.count, "counts", counts_json(core),
-                     "memory_bytes", (json_int_t)hb_core_bytes(core));
+                     "memory_bytes", (json_int_t)hb_core_bytes(core), "journal", journal_json(&core->report));
 }
 
 static json_t *session_json(hb_core *core, size_t page_at, size_t i)

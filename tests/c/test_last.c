@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #define ORIGIN_US (INT64_C(1000) * 1000000)
 
 static char folder[64];
@@ -220,6 +222,145 @@ static void test_late(void **state)
     assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 1000);
 }
 
+static void add_users(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        text_print(name, sizeof name, "user%d", i);
+        assert_int_equal(hb_core_import(life.core, name, strlen(name), RIG_WALL_MS - 1000 + i, NULL, 0), 1);
+    }
+}
+
+static const char KEY[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n";
+
+static void put_file(const char *name, const char *text)
+{
+    char path[128];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    fclose(file);
+}
+
+/* What the status says of it, freed by the next call. */
+static json_t *told_json(void)
+{
+    static json_t *status;
+    char *text = NULL;
+    size_t length;
+    json_decref(status);
+    status = NULL;
+    if (!life.core)
+        return NULL;
+    assert_int_equal(hb_core_status(life.core, false, &text, &length), HB_OK);
+    status = json_loads(text, 0, NULL);
+    hb_string_free(text);
+    json_t *journal = json_object_get(status, "journal");
+    assert_true(json_is_object(journal));
+    return journal;
+}
+
+static const char *told_text(const char *key)
+{
+    json_t *value = json_object_get(told_json(), key);
+    assert_non_null(value);
+    return json_is_null(value) ? "null" : json_string_value(value);
+}
+
+static json_int_t told_number(const char *key)
+{
+    json_t *value = json_object_get(told_json(), key);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+/* The value of a metric. */
+static double metric(const char *name)
+{
+    static char text[HB_METRICS_BYTES];
+    char line[128];
+    size_t length;
+    assert_int_equal(hb_core_metrics(life.core, false, text, sizeof text - 1, &length), HB_OK);
+    text[length] = '\0';
+    text_print(line, sizeof line, "\n%s ", name);
+    const char *at = strstr(text, line);
+    assert_non_null(at);
+    return strtod(at + strlen(line), NULL);
+}
+
+static void test_told(void **state)
+{
+    (void)state;
+    rig other;
+    rig_init(&other, ORIGIN_US);
+    rig mine = life;
+    life = other;
+    assert_string_equal(told_text("state"), "off");
+    assert_string_equal(told_text("folder"), "null");
+    hb_error error;
+    assert_int_equal(hb_core_journal_open(life.core, folder, NULL, NULL, NULL, &error), HB_EJOURNAL);
+    assert_string_equal(told_text("state"), "memory only");
+    assert_string_equal(told_text("reason"), "another server uses the folder");
+    assert_string_equal(told_text("folder"), folder);
+    assert_int_equal(metric("heartbeat_journal_on_disk"), 0);
+    rig_close(&life);
+    life = mine;
+    assert_string_equal(told_text("state"), "on disk");
+    assert_string_equal(told_text("reason"), "null");
+    assert_string_equal(told_text("key"), "null");
+    assert_int_equal(told_number("format"), 1);
+    assert_int_equal(told_number("entries"), 0);
+    add_users(10);
+    rig_step(&life, 5);
+    flush();
+    assert_int_equal(told_number("entries"), 10);
+    assert_int_equal(told_number("flushed_ms"), RIG_WALL_MS + 5000);
+    struct stat about;
+    char path[128];
+    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(told_number("bytes"), about.st_size);
+    assert_int_equal(told_number("written_bytes"), about.st_size);
+    put_file("key.new", "x");
+    flush();
+    flush();
+    assert_non_null(strstr(told_text("key"), "key.new is neither"));
+    put_file("key.new", KEY);
+    flush();
+    assert_string_equal(told_text("key"), "null");
+    assert_int_equal(told_number("entries"), 10);
+    json_int_t bytes = told_number("bytes");
+    crash();
+    assert_int_equal(told_number("entries"), 10);
+    assert_int_equal(told_number("bytes"), bytes + 84); /* the journal that was begun */
+    assert_int_equal(metric("heartbeat_journal_on_disk"), 1);
+    assert_int_equal(metric("heartbeat_journal_entries"), 10);
+    assert_int_equal(metric("heartbeat_journal_bytes"), bytes + 84);
+    assert_true(metric("heartbeat_journal_flushed_timestamp_seconds") * 1000 > RIG_WALL_MS + 60000 - 1);
+    /* And what it says of a disk that is full. */
+    struct rlimit all;
+    rig_login(&life, "bob@example.org/phone", true);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    struct rlimit little = {.rlim_cur = 100, .rlim_max = all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hb_core_journal_flush(life.core, NULL, NULL, &error), HB_EJOURNAL);
+        assert_string_equal(told_text("state"), "memory only");
+        assert_string_equal(told_text("reason"), "the journal can not be written: File too large");
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    for (int i = 0; i < 3; i++)
+        (void)hb_core_journal_flush(life.core, NULL, NULL, &error);
+    assert_string_equal(told_text("state"), "on disk");
+    assert_string_equal(told_text("reason"), "null");
+    hb_core *core = life.core;
+    life.core = NULL;
+    told_json();
+    life.core = core;
+}
+
 /* Two years are the most. */
 static void test_retention(void **state)
 {
@@ -300,15 +441,6 @@ static unsigned long generation(void)
     }
     closedir(files);
     return youngest;
-}
-
-static void add_users(int count)
-{
-    for (int i = 0; i < count; i++) {
-        char name[32];
-        text_print(name, sizeof name, "user%d", i);
-        assert_int_equal(hb_core_import(life.core, name, strlen(name), RIG_WALL_MS - 1000 + i, NULL, 0), 1);
-    }
 }
 
 static void forget_user(int i)
@@ -435,18 +567,6 @@ static void test_torn(void **state)
     assert_int_equal(lines, 1);
     assert_non_null(strstr(said, "the last 4 bytes are kept in damaged-journal-0000000000000001"));
     assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
-}
-
-static const char KEY[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n";
-
-static void put_file(const char *name, const char *text)
-{
-    char path[128];
-    text_print(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    fclose(file);
 }
 
 static bool key_is(const char *key)
@@ -609,15 +729,25 @@ static void test_misuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_journal(test_crash),          with_journal(test_quiet),
-        with_journal(test_forget),         with_journal(test_import),
-        with_journal(test_retention),      with_journal(test_set_back),
-        with_journal(test_many),           with_journal(test_misuse),
-        with_journal(test_disk_full),      with_journal(test_torn),
-        with_journal(test_forget_many),    with_journal(test_forget_and_crash),
-        with_journal(test_forget_and_end), with_journal(test_new_key),
-        with_journal(test_late),           with_journal(test_new_key_at_start),
-        with_journal(test_bad_key),        with_journal(test_key_and_disk_full),
+        with_journal(test_crash),
+        with_journal(test_quiet),
+        with_journal(test_forget),
+        with_journal(test_import),
+        with_journal(test_retention),
+        with_journal(test_set_back),
+        with_journal(test_many),
+        with_journal(test_misuse),
+        with_journal(test_disk_full),
+        with_journal(test_torn),
+        with_journal(test_forget_many),
+        with_journal(test_forget_and_crash),
+        with_journal(test_forget_and_end),
+        with_journal(test_new_key),
+        with_journal(test_late),
+        with_journal(test_told),
+        with_journal(test_new_key_at_start),
+        with_journal(test_bad_key),
+        with_journal(test_key_and_disk_full),
     };
     return cmocka_run_group_tests_name("last", tests, NULL, NULL);
 }
