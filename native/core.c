@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_DEFAULT_MS (INT64_C(730) * 24 * 3600 * 1000)
 #define IDLE_DEFAULT_MS INT64_C(360000) /* of Openfire's xmpp.client.idle */
 
 /* It is held for so short a time that whoever finds it taken rather tries again a few times than goes to sleep. */
@@ -60,7 +59,6 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
     core->seed = seeds[0];
     hb_clock_init(&core->clock, now_us, wall_ms);
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
-    core->keep_ms = KEEP_DEFAULT_MS;
     core->advanced_us = now_us;
     core->free_slot = HB_NO_SLOT;
     core->held = HB_NO_SLOT;
@@ -103,6 +101,7 @@ int hb_core_add_page(hb_core *core, uint32_t *cells)
 
 void hb_core_set_policy(hb_core *core, const hb_policy *policy)
 {
+    core->sweep = core->sweep || core->policy.forget_after != policy->forget_after;
     core->policy = *policy;
     for (size_t p = 0; p < core->page_count; p++) {
         const hb_page *page = core->pages[p];
@@ -543,6 +542,9 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
     int64_t offline_ms = hb_user_offline_ms(user);
     out->offline_ms = offline_ms < core->clock.wall_ms ? offline_ms : core->clock.wall_ms;
     out->last_ms = out->seen_ms;
+    /* After a crash the end of the last session was not seen: what was read is younger than the end of one before. */
+    if (core->policy.last_activity == HB_LAST_OFFLINE && out->offline_ms > out->seen_ms)
+        out->last_ms = out->offline_ms;
     out->online = user->sessions != HB_NO_SLOT;
     out->why = hb_user_why(user);
     out->length = user->status ? strlen(user->status) : 0;

@@ -127,7 +127,7 @@ struct hb_core {
     size_t touched_room;
     bool wipe;        /* the disk still has users that were forgotten: a snapshot is to be made */
     bool touched_all; /* all of them are */
-    int64_t keep_ms;  /* who was not here for so long is forgotten */
+    bool sweep;       /* it is to be looked whether somebody was not here for too long */
     struct {          /* users.c: whose last session ended */
         hb_user_ref *users;
         size_t count;

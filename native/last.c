@@ -12,10 +12,11 @@
 #include "core.h"
 #include "journal.h"
 
-#define CHUNK 64        /* users gathered while the lock is held */
-#define AWAY_FLUSHES 5u /* flushes between two tries to come back to the disk */
-#define WIPE_TICKS 60u  /* between two snapshots that are made for the sake of users who were forgotten */
-#define KEY_TICKS 60u   /* between two tries to change the key */
+#define CHUNK 64                  /* users gathered while the lock is held */
+#define AWAY_FLUSHES 5u           /* flushes between two tries to come back to the disk */
+#define WIPE_TICKS 60u            /* between two snapshots that are made for the sake of users who were forgotten */
+#define KEY_TICKS 60u             /* between two tries to change the key */
+#define SWEEP_TICKS (24u * 3600u) /* between two looks for users who were not here for too long */
 
 struct hb_keeper {
     pthread_mutex_t lock; /* of the journal, taken before the core's */
@@ -25,6 +26,7 @@ struct hb_keeper {
     uint32_t wipe_tick; /* from then on a snapshot may be made for the sake of users who were forgotten */
     uint32_t key_tick;  /* from then on the key may be changed; 0: at once */
     char key_seen[sizeof(((hb_error *)0)->text)]; /* why the new key can not be used, as of the last look; "": it can */
+    uint32_t sweep_tick;
 };
 
 /* Where somebody is told what happens in between. */
@@ -155,10 +157,37 @@ static int gather(hb_core *core)
     return code;
 }
 
+/* Whether the policy wants a user forgotten. */
+static bool is_old(const hb_core *core, const hb_user *user)
+{
+    int64_t oldest_ms = core->clock.wall_ms - (int64_t)core->policy.forget_after * 1000;
+
+    return core->policy.forget_after && user->sessions == HB_NO_SLOT && hb_user_offline_ms(user) < oldest_ms &&
+           hb_user_seen_ms(&core->users, user) < oldest_ms;
+}
+
+/* Whether anybody is to be forgotten; then a snapshot does it. */
+static bool has_old(hb_core *core)
+{
+    hb_user_ref at = HB_NO_USER;
+    bool found = false;
+
+    do {
+        pthread_mutex_lock(&core->lock);
+        for (size_t i = 0; i < CHUNK && !found; i++) {
+            at = hb_users_next(&core->users, at);
+            if (!at)
+                break;
+            found = is_old(core, hb_user_at(&core->users, at));
+        }
+        pthread_mutex_unlock(&core->lock);
+    } while (at && !found);
+    return found;
+}
+
 /* Forgets those who were not here for too long, on the way. */
 static int keep_some(hb_core *core, hb_user_ref *at, hb_error *error)
 {
-    int64_t oldest_ms = core->clock.wall_ms - core->keep_ms;
     int code = HB_OK;
 
     for (size_t i = 0; i < CHUNK && code == HB_OK; i++) {
@@ -170,8 +199,7 @@ static int keep_some(hb_core *core, hb_user_ref *at, hb_error *error)
         *at = next;
         hb_user *user = hb_user_at(&core->users, next);
         hb_last last = last_of(core, user);
-        bool old = user->sessions == HB_NO_SLOT && last.seen_ms < oldest_ms && last.offline_ms < oldest_ms;
-        if (old)
+        if (is_old(core, user))
             hb_slots_forget(core, next);
         else if (last.seen_ms || last.offline_ms)
             code = hb_journal_keep(core->keeper->journal, &last, error);
@@ -290,6 +318,22 @@ static void change_key(const hearing *h)
     keep_key(h, code == HB_EJOURNAL ? error.text : hb_strerror(code));
 }
 
+/* Has it looked once a day, at the start and with a new policy, for who is to be forgotten. */
+static void sweep(hb_core *core)
+{
+    pthread_mutex_lock(&core->lock);
+    bool due = core->sweep || core->clock.tick >= core->keeper->sweep_tick;
+    if (due)
+        core->keeper->sweep_tick = core->clock.tick + SWEEP_TICKS;
+    core->sweep = false;
+    pthread_mutex_unlock(&core->lock);
+    if (due && has_old(core)) {
+        pthread_mutex_lock(&core->lock);
+        core->wipe = true;
+        pthread_mutex_unlock(&core->lock);
+    }
+}
+
 /* last: it is the last one, so what waits for a better time is done now. */
 static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
 {
@@ -298,6 +342,7 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
     if (hb_journal_away(keeper->journal) && ++keeper->tries < AWAY_FLUSHES)
         return HB_EJOURNAL;
     keeper->tries = 0;
+    sweep(core);
     if (!last)
         change_key(h);
     pthread_mutex_lock(&core->lock);

@@ -17,6 +17,8 @@
 #define RETRIES_MAX 10
 #define PINGS_PER_TICK_MAX 1000000
 #define PINGS_PER_TICK_DEFAULT 1000u
+#define FORGET_AFTER_MAX (36500u * DAY)
+#define FORGET_AFTER_DEFAULT (730u * DAY)
 #define FOUND_MAX 60 /* bytes of an offending value that an error shows */
 
 /* What a session is given to answer when the server itself has no idle limit to derive it from. */
@@ -29,7 +31,9 @@ void hb_policy_derive(int64_t idle_ms, bool ping, hb_policy *out)
     hb_policy policy = {.ping = ping,
                         .on_dead = HB_ON_DEAD_AUTO,
                         .ack_timeout = ACK_TIMEOUT_DEFAULT,
-                        .pings_per_tick = PINGS_PER_TICK_DEFAULT};
+                        .pings_per_tick = PINGS_PER_TICK_DEFAULT,
+                        .last_activity = HB_LAST_READ,
+                        .forget_after = FORGET_AFTER_DEFAULT};
 
     if (idle_ms > 0) {
         policy.idle = limit >= 2 ? limit / 2 : 1;
@@ -42,6 +46,9 @@ void hb_policy_derive(int64_t idle_ms, bool ping, hb_policy *out)
 /* In the order of hb_on_dead. */
 static const char *const on_dead_words[] = {"auto", "close", "cut", NULL};
 
+/* In the order of hb_last_activity. */
+static const char *const last_activity_words[] = {"last_read", "offline", NULL};
+
 #define AT(field) .at = offsetof(hb_policy, field)
 
 static const hb_policy_key keys[] = {
@@ -53,6 +60,8 @@ static const hb_policy_key keys[] = {
     {"on_dead", HB_KEY_CHOICE, .words = on_dead_words, AT(on_dead)},
     {"login_within", HB_KEY_DURATION, .off = true, .min = 1, .max = DAY, AT(login_within)},
     {"pings_per_tick", HB_KEY_NUMBER, .min = 1, .max = PINGS_PER_TICK_MAX, AT(pings_per_tick)},
+    {"last_activity", HB_KEY_CHOICE, .words = last_activity_words, AT(last_activity)},
+    {"forget_after", HB_KEY_DURATION, .off = true, .min = DAY, .max = FORGET_AFTER_MAX, AT(forget_after)},
 };
 
 #define KEYS (sizeof keys / sizeof *keys)
@@ -63,35 +72,28 @@ const hb_policy_key *hb_policy_keys(size_t *count)
     return keys;
 }
 
+/* Enumerations of several types are read and written as what they are made of. */
+_Static_assert(sizeof(hb_on_dead) == sizeof(uint32_t) && sizeof(hb_last_activity) == sizeof(uint32_t), "choices");
+
 uint32_t hb_policy_get(const hb_policy *policy, const hb_policy_key *key)
 {
     const void *at = (const char *)policy + key->at;
+    uint32_t value;
 
-    switch (key->kind) {
-    case HB_KEY_SWITCH:
+    if (key->kind == HB_KEY_SWITCH)
         return *(const bool *)at ? 1 : 0;
-    case HB_KEY_CHOICE:
-        return (uint32_t) * (const hb_on_dead *)at;
-    default:
-        return *(const uint32_t *)at;
-    }
+    memcpy(&value, at, sizeof value);
+    return value;
 }
 
 static void set(hb_policy *policy, const hb_policy_key *key, uint32_t value)
 {
     void *at = (char *)policy + key->at;
 
-    switch (key->kind) {
-    case HB_KEY_SWITCH:
+    if (key->kind == HB_KEY_SWITCH)
         *(bool *)at = value != 0;
-        break;
-    case HB_KEY_CHOICE:
-        *(hb_on_dead *)at = (hb_on_dead)value;
-        break;
-    default:
-        *(uint32_t *)at = value;
-        break;
-    }
+    else
+        memcpy(at, &value, sizeof value);
 }
 
 void hb_duration_print(uint32_t seconds, char out[HB_DURATION_TEXT])

@@ -15,6 +15,12 @@ typedef enum hb_on_dead {
     HB_ON_DEAD_CUT,
 } hb_on_dead;
 
+/* Which of the two times that are kept is told as a user's last activity. */
+typedef enum hb_last_activity {
+    HB_LAST_READ,    /* the last byte read from any of the user's sessions */
+    HB_LAST_OFFLINE, /* the end of the last session, as the server itself has it */
+} hb_last_activity;
+
 typedef struct hb_policy {
     uint32_t idle;           /* silence after which a session is pinged; 0: never */
     uint32_t ack_timeout;    /* time that a ping has to be answered */
@@ -22,7 +28,9 @@ typedef struct hb_policy {
     uint32_t spread;         /* pings come up to this much earlier, so that not all come at once; less than idle */
     uint32_t login_within;   /* time that a connection has to log in; 0: any */
     uint32_t pings_per_tick; /* at most so many in a second, or a tenth of the open sessions if that is more */
+    uint32_t forget_after;   /* who was not here for so long is forgotten; 0: nobody is */
     hb_on_dead on_dead;
+    hb_last_activity last_activity;
     bool ping; /* false: no pings, but the same time until the session is dead */
 } hb_policy;
 

@@ -155,7 +155,7 @@ void hb_record_page(hb_core *core)
 
 void hb_record_policy(hb_core *core)
 {
-    const hb_policy *p = &core->policy;
+    const hb_policy *p = &core->policy; /* without what decides nothing about sessions */
 
     hb_record(core, "policy %u %u %u %u %u %u %u %u\n", p->idle, p->ack_timeout, p->retries, p->spread, p->login_within,
               p->pings_per_tick, (unsigned)p->on_dead, (unsigned)p->ping);

@@ -260,7 +260,7 @@ void hb_core_record_end(hb_core *core);
 typedef struct hb_activity {
     int64_t seen_ms;    /* wall time of the last byte read from any of the user's sessions, to the tick */
     int64_t offline_ms; /* wall time of the end of the last session; 0: none ended */
-    int64_t last_ms;    /* what is told as last activity (XEP-0012) of who is not online */
+    int64_t last_ms;    /* what is told as last activity (XEP-0012) of who is not online: the policy's choice of both */
     bool online;        /* a session of the user is open or may be resumed */
     hb_reason why;      /* why the last session ended; HB_WHY_NONE while none has */
     size_t length;

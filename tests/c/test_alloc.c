@@ -155,7 +155,8 @@ static int act_add_page(stage *s)
 static int act_configure(stage *s)
 {
     static const char json[] = "{\"idle\": \"2m\", \"ping\": false, \"ack_timeout\": \"45s\", \"retries\": 2,"
-                               " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\"}";
+                               " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\","
+                               " \"last_activity\": \"offline\", \"forget_after\": \"90d\"}";
     hb_error error = {.line = -1};
     int code = hb_core_configure(s->rig.core, json, sizeof json - 1, 20000, true, &error);
     assert_true(code != HB_EPOLICY || (error.line == 1 && error.text[0] != '\0'));

@@ -150,6 +150,46 @@ static void test_crash(void **state)
     assert_int_equal(activity_of("carol").seen_ms, -1);
 }
 
+/* Both times are kept; the policy says which of them is told, also of who went before. */
+static void test_which_time(void **state)
+{
+    (void)state;
+    static const char offline[] = "{\"last_activity\": \"offline\"}";
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    rig_step(&life, 5);
+    rig_read(&life, alice);
+    rig_step(&life, 20);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    for (int crashed = 0; crashed < 2; crashed++) {
+        hb_activity a = activity_of("alice");
+        assert_int_equal(a.seen_ms, RIG_WALL_MS + 5000);
+        assert_int_equal(a.offline_ms, RIG_WALL_MS + 20000);
+        assert_int_equal(a.last_ms, a.seen_ms);
+        rig_policy(&life, offline, 20000, true);
+        a = activity_of("alice");
+        assert_int_equal(a.seen_ms, RIG_WALL_MS + 5000);
+        assert_int_equal(a.last_ms, RIG_WALL_MS + 20000);
+        rig_policy(&life, NULL, 20000, true);
+        assert_int_equal(activity_of("alice").last_ms, a.seen_ms);
+        flush();
+        crash();
+    }
+    /* Nobody saw the end of her next session: what was read in it is younger than the end of the one before. */
+    int64_t ended_ms = activity_of("alice").offline_ms;
+    rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    crash();
+    rig_policy(&life, offline, 20000, true);
+    hb_activity a = activity_of("alice");
+    assert_int_equal(a.offline_ms, ended_ms);
+    assert_true(a.seen_ms > ended_ms);
+    assert_int_equal(a.last_ms, a.seen_ms);
+    /* Nor may it be told as of the future. */
+    assert_int_equal(hb_core_import(life.core, "bob", 3, INT64_MAX, NULL, 0), 1);
+    a = activity_of("bob");
+    assert_int_equal(a.last_ms, a.seen_ms);
+}
+
 /* Only who was read from since is written again. */
 static void test_quiet(void **state)
 {
@@ -198,12 +238,12 @@ static void test_import(void **state)
     (void)state;
     rig_login(&life, "alice@example.org/phone", true);
     assert_int_equal(hb_core_import(life.core, "alice", 5, 1000, NULL, 0), 0);
-    assert_int_equal(hb_core_import(life.core, "bob", 3, 1000, "away", 4), 1);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, RIG_WALL_MS - 1000, "away", 4), 1);
     assert_int_equal(hb_core_import(life.core, "carol", 5, INT64_MAX, NULL, 0), 1);
     assert_int_equal(hb_core_import(life.core, "dave", 4, 0, NULL, 0), HB_EINVAL);
     flush();
     crash();
-    assert_int_equal(activity_of("bob").seen_ms, 1000);
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 1000);
     assert_int_equal(activity_of("bob").length, 4);
     assert_int_equal(activity_of("carol").seen_ms, RIG_WALL_MS); /* never in the future */
     assert_true(activity_of("alice").seen_ms > 1000);
@@ -361,19 +401,112 @@ static void test_told(void **state)
     life.core = core;
 }
 
-/* Two years are the most. */
+/* Files of the folder whose name begins so. */
+static int files_of(const char *kind)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    int count = 0;
+    assert_non_null(files);
+    while ((entry = readdir(files)))
+        count += strncmp(entry->d_name, kind, strlen(kind)) == 0;
+    closedir(files);
+    return count;
+}
+
+/* The generation of the youngest journal. */
+static unsigned long generation(void)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    unsigned long youngest = 0;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        unsigned long its = strncmp(entry->d_name, "journal-", 8) == 0 ? strtoul(entry->d_name + 8, NULL, 16) : 0;
+        youngest = its > youngest ? its : youngest;
+    }
+    closedir(files);
+    return youngest;
+}
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+static void import(const char *user, int64_t offline_ms)
+{
+    assert_int_equal(hb_core_import(life.core, user, strlen(user), offline_ms, NULL, 0), 1);
+}
+
+/* Two years are the most, from the start on. */
 static void test_retention(void **state)
 {
     (void)state;
-    const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
-    assert_int_equal(hb_core_import(life.core, "young", 5, RIG_WALL_MS - 2 * year_ms + 60000, NULL, 0), 1);
-    assert_int_equal(hb_core_import(life.core, "old", 3, RIG_WALL_MS - 2 * year_ms - 60000, NULL, 0), 1);
-    flush();
+    import("young", RIG_WALL_MS - 730 * DAY_MS + 60000);
+    import("old", RIG_WALL_MS - 730 * DAY_MS - 60000);
     assert_true(activity_of("old").seen_ms > 0);
-    assert_int_equal(hb_core_forget(life.core, "young!", 6), 0);
-    hb_core_import(life.core, "other", 5, 1000000, NULL, 0);
-    assert_int_equal(hb_core_forget(life.core, "other", 5), 1); /* has a snapshot made */
+    unsigned long before = generation();
     flush();
+    assert_int_equal(generation(), before + 1);
+    assert_int_equal(activity_of("old").seen_ms, -1);
+    assert_true(activity_of("young").seen_ms > 0);
+    flush();
+    assert_int_equal(generation(), before + 1);
+    crash();
+    assert_int_equal(activity_of("old").seen_ms, -1);
+    assert_true(activity_of("young").seen_ms > 0);
+}
+
+/* A look once a day, while somebody is online for longer than anybody is kept. */
+static void test_retention_once_a_day(void **state)
+{
+    (void)state;
+    rig_policy(&life, "{\"idle\": \"off\", \"login_within\": \"off\", \"forget_after\": \"1d\"}", 20000, true);
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    import("bob", RIG_WALL_MS - 23 * 3600 * 1000);
+    flush();
+    unsigned long before = generation();
+    rig_step(&life, 2 * 3600); /* a day since he was here */
+    flush();
+    assert_true(activity_of("bob").seen_ms > 0);
+    assert_int_equal(generation(), before);
+    rig_step(&life, 24 * 3600 + 2);
+    flush();
+    assert_int_equal(activity_of("bob").seen_ms, -1);
+    assert_true(activity_of("alice").online);
+    assert_int_equal(generation(), before + 1);
+    /* Her session ends long after its last byte: she was here until then. */
+    rig_step(&life, 25 * 3600);
+    assert_int_equal(hb_core_unavailable(life.core, alice, NULL, 0, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    rig_step(&life, 47 * 3600);
+    import("carol", RIG_WALL_MS - DAY_MS);
+    rig_step(&life, 48 * 3600 + 4);
+    flush();
+    assert_int_equal(activity_of("carol").seen_ms, -1);
+    assert_true(activity_of("alice").seen_ms > 0);
+}
+
+/* A new policy holds at once, and "off" keeps everybody. */
+static void test_retention_by_policy(void **state)
+{
+    (void)state;
+    rig_policy(&life, "{\"forget_after\": \"off\"}", 20000, true);
+    import("ancient", 1);
+    import("old", RIG_WALL_MS - 31 * DAY_MS);
+    import("young", RIG_WALL_MS - 29 * DAY_MS);
+    flush();
+    assert_int_equal(activity_of("ancient").seen_ms, 1);
+    rig_policy(&life, "{\"forget_after\": \"3650d\"}", 20000, true);
+    flush();
+    assert_int_equal(activity_of("ancient").seen_ms, -1);
+    assert_true(activity_of("old").seen_ms > 0);
+    rig_policy(&life, "{\"forget_after\": \"30d\"}", 20000, true);
+    for (int i = 0; i < 61; i++) { /* there was a snapshot a moment ago */
+        rig_step(&life, rig_second(&life) + 1);
+        flush();
+    }
+    assert_int_equal(activity_of("old").seen_ms, -1);
+    assert_true(activity_of("young").seen_ms > 0);
+    crash();
     assert_int_equal(activity_of("old").seen_ms, -1);
     assert_true(activity_of("young").seen_ms > 0);
 }
@@ -413,34 +546,6 @@ static void test_many(void **state)
         text_print(name, sizeof name, "user%d", i);
         assert_int_equal(activity_of(name).seen_ms, i == 7 ? -1 : RIG_WALL_MS);
     }
-}
-
-/* Files of the folder whose name begins so. */
-static int files_of(const char *kind)
-{
-    DIR *files = opendir(folder);
-    const struct dirent *entry;
-    int count = 0;
-    assert_non_null(files);
-    while ((entry = readdir(files)))
-        count += strncmp(entry->d_name, kind, strlen(kind)) == 0;
-    closedir(files);
-    return count;
-}
-
-/* The generation of the youngest journal. */
-static unsigned long generation(void)
-{
-    DIR *files = opendir(folder);
-    const struct dirent *entry;
-    unsigned long youngest = 0;
-    assert_non_null(files);
-    while ((entry = readdir(files))) {
-        unsigned long its = strncmp(entry->d_name, "journal-", 8) == 0 ? strtoul(entry->d_name + 8, NULL, 16) : 0;
-        youngest = its > youngest ? its : youngest;
-    }
-    closedir(files);
-    return youngest;
 }
 
 static void forget_user(int i)
@@ -555,7 +660,7 @@ static void test_torn(void **state)
     (void)state;
     char path[128];
     rig_login(&life, "alice@example.org/phone", true);
-    assert_int_equal(hb_core_import(life.core, "bob", 3, 1000, NULL, 0), 1);
+    import("bob", RIG_WALL_MS - 1000);
     flush();
     assert_int_equal(hb_core_forget(life.core, "bob", 3), 1);
     text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
@@ -732,6 +837,9 @@ int main(void)
         with_journal(test_crash),
         with_journal(test_quiet),
         with_journal(test_forget),
+        with_journal(test_which_time),
+        with_journal(test_retention_once_a_day),
+        with_journal(test_retention_by_policy),
         with_journal(test_import),
         with_journal(test_retention),
         with_journal(test_set_back),

@@ -16,6 +16,8 @@ static const hb_policy defaults = {.idle = 180,
                                    .login_within = 360,
                                    .on_dead = HB_ON_DEAD_AUTO,
                                    .pings_per_tick = 1000,
+                                   .last_activity = HB_LAST_READ,
+                                   .forget_after = 730 * DAY,
                                    .ping = true};
 
 static hb_policy parse(const char *json)
@@ -68,6 +70,8 @@ static void derive(int64_t idle_ms, uint32_t idle, uint32_t ack, uint32_t login)
     assert_int_equal(policy.retries, 0);
     assert_int_equal(policy.spread, 0);
     assert_int_equal(policy.on_dead, HB_ON_DEAD_AUTO);
+    assert_int_equal(policy.last_activity, HB_LAST_READ);
+    assert_int_equal(policy.forget_after, 730 * DAY);
     assert_true(policy.ping);
 }
 
@@ -132,8 +136,13 @@ static void test_every_key(void **state)
     (void)state;
     hb_policy policy =
         parse("{\"idle\": \"2m\", \"ping\": false, \"ack_timeout\": \"45s\", \"retries\": 2,"
-              " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\", \"pings_per_tick\": 7}");
+              " \"spread\": \"119s\", \"on_dead\": \"cut\", \"login_within\": \"1h\", \"pings_per_tick\": 7,"
+              " \"last_activity\": \"offline\", \"forget_after\": \"90d\"}");
     assert_int_equal(policy.pings_per_tick, 7);
+    assert_int_equal(policy.last_activity, HB_LAST_OFFLINE);
+    assert_int_equal(policy.forget_after, 90 * DAY);
+    assert_int_equal(parse("{\"last_activity\": \"last_read\"}").last_activity, HB_LAST_READ);
+    assert_int_equal(parse("{\"forget_after\": \"off\"}").forget_after, 0);
     assert_int_equal(policy.idle, 120);
     assert_false(policy.ping);
     assert_int_equal(policy.ack_timeout, 45);
@@ -180,6 +189,12 @@ static void test_limits(void **state)
     refused("{\"retries\": 11}", 1, 13, "retries", "11");
     assert_int_equal(parse("{\"pings_per_tick\": 1}").pings_per_tick, 1);
     assert_int_equal(parse("{\"pings_per_tick\": 1000000}").pings_per_tick, 1000000);
+    assert_int_equal(parse("{\"forget_after\": \"24h\"}").forget_after, DAY);
+    assert_int_equal(parse("{\"forget_after\": \"36500d\"}").forget_after, 36500 * DAY);
+    assert_int_equal(parse("{\"forget_after\": \"876000h\"}").forget_after, 36500 * DAY);
+    refused("{\"forget_after\": \"23h\"}", 1, 18, "forget_after", "from \"1d\" to \"36500d\" or \"off\"");
+    refused("{\"forget_after\": \"36501d\"}", 1, 18, "forget_after", "\"36501d\"");
+    refused("{\"forget_after\": \"0s\"}", 1, 18, "forget_after", "\"0s\"");
     refused("{\"pings_per_tick\": 0}", 1, 20, "pings_per_tick", "0");
     refused("{\"pings_per_tick\": 1000001}", 1, 20, "pings_per_tick", "1000001");
     refused("{\"pings_per_tick\": \"9\"}", 1, 20, "pings_per_tick", "from 1 to 1000000");
@@ -224,7 +239,7 @@ static void test_durations(void **state)
         "\"18446744073709551617s\"",
         "\"213503982334602d\"",
     };
-    static const char *const keys[] = {"idle", "ack_timeout", "spread", "login_within"};
+    static const char *const keys[] = {"idle", "ack_timeout", "spread", "login_within", "forget_after"};
     for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
         for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
             char json[128];
@@ -248,6 +263,9 @@ static void test_types(void **state)
     refused("{\"on_dead\": \"Close\"}", 1, 13, "on_dead", "\"Close\"");
     refused("{\"on_dead\": \"\"}", 1, 13, "on_dead", "\"\"");
     refused("{\"on_dead\": true}", 1, 13, "on_dead", "true");
+    refused("{\"last_activity\": \"online\"}", 1, 19, "last_activity", "\"last_read\" or \"offline\" expected");
+    refused("{\"idle\": \"1s\",\n  \"last_activity\": \"Offline\"}", 2, 20, "last_activity", "\"Offline\"");
+    refused("{\"last_activity\": 0}", 1, 19, "last_activity", "found 0");
     refused("[]", 1, 1, "", NULL);
     refused("  \n [\"idle\"]", 2, 2, "", NULL);
     refused("\"idle\"", 1, 1, "", NULL);
@@ -281,6 +299,7 @@ static void test_texts(void **state)
         {"{\"spread\": \"400s\"}", "idle"},
         {"{\"x\": 0}", "idle"},
         {"{\"x\": 0}", "login_within"},
+        {"{\"x\": 0}", "pings_per_tick, last_activity and forget_after"},
         {"[]", "object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -529,6 +548,11 @@ static void test_described(void **state)
         {"ping", "{\"key\":\"ping\",\"kind\":\"switch\",\"named\":true,\"default\":true,\"value\":false}"},
         {"on_dead", "{\"key\":\"on_dead\",\"kind\":\"choice\",\"named\":true,\"words\":[\"auto\",\"close\",\"cut\"],"
                     "\"default\":\"auto\",\"value\":\"cut\"}"},
+        {"last_activity", "{\"key\":\"last_activity\",\"kind\":\"choice\",\"named\":false,\"words\":[\"last_read\","
+                          "\"offline\"],\"default\":\"last_read\",\"value\":\"last_read\"}"},
+        {"forget_after",
+         "{\"key\":\"forget_after\",\"kind\":\"duration\",\"named\":false,\"min\":86400,"
+         "\"max\":3153600000,\"off\":true,\"default\":\"730d\",\"value\":\"730d\",\"seconds\":63072000}"},
     };
     json_t *document =
         described("{\"idle\": \"2m\", \"ping\": false, \"on_dead\": \"cut\", \"login_within\": \"off\"}");

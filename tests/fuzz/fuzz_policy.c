@@ -15,6 +15,8 @@ static void check_policy(const hb_policy *p)
     must(!p->idle || p->spread < p->idle);
     must(p->login_within <= DAY);
     must(p->on_dead == HB_ON_DEAD_AUTO || p->on_dead == HB_ON_DEAD_CLOSE || p->on_dead == HB_ON_DEAD_CUT);
+    must(p->last_activity == HB_LAST_READ || p->last_activity == HB_LAST_OFFLINE);
+    must(!p->forget_after || (p->forget_after >= DAY && p->forget_after <= 36500 * DAY));
 }
 
 /* No byte beyond the text's end, and the end not within a character. */

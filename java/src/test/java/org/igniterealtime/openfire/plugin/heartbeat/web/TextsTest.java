@@ -27,8 +27,8 @@ class TextsTest {
 
     /** The core names these: keys of the policy and their words, states, reasons, verbs. */
     private static final Pattern BY_THE_CORE = Pattern.compile(
-            "(?:key|help)-(?:idle|ping|ack_timeout|retries|spread|on_dead|login_within|pings_per_tick)"
-                    + "|on_dead-(?:auto|close|cut)|unit-[smhd]|end-(?:none|logout|closed|no-answer|silent|admin)|sm-(?:off|on|resumable)"
+            "(?:key|help)-(?:idle|ping|ack_timeout|retries|spread|on_dead|login_within|pings_per_tick|last_activity|forget_after)"
+                    + "|on_dead-(?:auto|close|cut)|last_activity-(?:last_read|offline)|unit-[smhd]|end-(?:none|logout|closed|no-answer|silent|admin)|sm-(?:off|on|resumable)"
                     + "|column-(?:jid|ends|silent|rtt|pings|transport|state)"
                     + "|state-(?:connected|alive|pinging|pinged|closing|detached|closed)"
                     + "|action-(?:nothing|ping|disconnect|close|cut|abort|unavailable)"
