@@ -23,6 +23,7 @@ final class Heartbeat implements AutoCloseable {
     private final PolicyProperty policy;
     private final Recording recording;
     private final LastActivity lastActivity;
+    private final LastActivityListeners lastActivityListeners;
     private final LastActivityService lastActivityService;
     private final Journal journal;
     private final Plots plots;
@@ -34,7 +35,8 @@ final class Heartbeat implements AutoCloseable {
         this.core = core;
         sessions = new Sessions(core, clock);
         lastActivity = new LastActivity(core);
-        lastActivityService = new LastActivityService(core);
+        lastActivityListeners = new LastActivityListeners(core);
+        lastActivityService = new LastActivityService(core, lastActivityListeners);
         journal = new Journal(core, new File(home, "heartbeat"));
         plots = new Plots(core, new File(home, "heartbeat"));
         statistics = new Statistics(core);
@@ -44,7 +46,7 @@ final class Heartbeat implements AutoCloseable {
         actions = new Actions(core, clock, sessions, Actions::routeUnavailable);
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
-        events = new OpenfireEvents(core, sessions, policy, this::lookSoon);
+        events = new OpenfireEvents(core, sessions, policy, lastActivityListeners, this::lookSoon);
         recording = new Recording(core, new File(home, "logs"), MOST_RECORDED);
         ticker = new Ticker(core, clock, actions, () -> {
             adapter.look();
@@ -132,6 +134,8 @@ final class Heartbeat implements AutoCloseable {
         events.register();
         ticker.start();
         query.register();
+        lastActivityListeners.start();
+        lastActivityListeners.register();
         access.register();
         statistics.register();
     }
@@ -145,6 +149,8 @@ final class Heartbeat implements AutoCloseable {
         step(http::detach);
         step(events::unregister);
         step(query::unregister);
+        step(lastActivityListeners::unregister);
+        step(lastActivityListeners::close);
         step(ticker::close);
         step(actions::close);
         step(recording::close);

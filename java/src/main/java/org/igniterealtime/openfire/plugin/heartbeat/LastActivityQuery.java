@@ -44,6 +44,14 @@ final class LastActivityQuery extends IQHandler implements ServerFeaturesProvide
         return info;
     }
 
+    /**
+     * Openfire 4.8 and later ask whether they shall answer about users who do not exist, by service-unavailable: it would tell
+     * everybody who does. No such method is in those before.
+     */
+    public boolean performNoSuchUserCheck() {
+        return false;
+    }
+
     @Override
     public Iterator<String> getFeatures() {
         return Collections.singleton(NAMESPACE).iterator();

@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import org.jivesoftware.openfire.container.Plugin;
 
 /**
  * Last activity of users, for other plugins: {@link HeartbeatPlugin#lastActivityService()} gives it. It is this server's
@@ -24,9 +26,11 @@ public final class LastActivityService {
     public static final int MOST_LISTED = 1000;
 
     private final NativeCore core;
+    private final LastActivityListeners listeners;
 
-    LastActivityService(NativeCore core) {
+    LastActivityService(NativeCore core, LastActivityListeners listeners) {
         this.core = core;
+        this.listeners = listeners;
     }
 
     /** Which users {@link #list} is asked for, and in which order; without more all of them, by name. */
@@ -128,17 +132,38 @@ public final class LastActivityService {
      * @return whether anything was known
      */
     public boolean erase(String user) {
-        return core.forget(user);
+        boolean known = core.forget(user);
+        if (known) {
+            listeners.erased(user);
+        }
+        return known;
     }
 
     /** {@link #erase(String)} for many; returns of how many something was known. */
     public int erase(Collection<String> users) {
         int count = 0;
         for (String user : users) {
-            if (core.forget(user)) {
+            if (erase(user)) {
                 count++;
             }
         }
         return count;
+    }
+
+    /**
+     * Has a listener told of users whose last session ends from now on, and of who is erased. Adding it again changes nothing but
+     * its owner.
+     *
+     * @param owner the plugin whose listener it is: it is told nothing any more once Openfire has unloaded that plugin. Null: until
+     *     it is {@linkplain #removeListener removed}; whoever forgets to do that is never unloaded. When this plugin is unloaded
+     *     all listeners are gone.
+     */
+    public void addListener(LastActivityListener listener, Plugin owner) {
+        listeners.add(Objects.requireNonNull(listener, "listener"), owner);
+    }
+
+    /** A call that is under way may still end after it. */
+    public void removeListener(LastActivityListener listener) {
+        listeners.remove(listener);
     }
 }

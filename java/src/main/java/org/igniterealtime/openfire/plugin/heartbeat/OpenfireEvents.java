@@ -42,14 +42,21 @@ final class OpenfireEvents
     private final NativeCore core;
     private final Sessions sessions;
     private final PolicyProperty policy;
+    private final LastActivityListeners listeners;
     private final Runnable look;
     private final RateLimit faults = new RateLimit();
 
     /** @param look has the adapters look for connections that they do not know, and does not wait for it */
-    OpenfireEvents(NativeCore core, Sessions sessions, PolicyProperty policy, Runnable look) {
+    OpenfireEvents(
+            NativeCore core,
+            Sessions sessions,
+            PolicyProperty policy,
+            LastActivityListeners listeners,
+            Runnable look) {
         this.core = core;
         this.sessions = sessions;
         this.policy = policy;
+        this.listeners = listeners;
         this.look = look;
     }
 
@@ -158,6 +165,7 @@ final class OpenfireEvents
     @Override
     public void userDeleting(User user, Map<String, Object> params) {
         core.forget(user.getUsername());
+        listeners.erased(user.getUsername());
     }
 
     @Override

@@ -27,7 +27,7 @@ final class LastActivityServiceTest {
     void open() {
         TestLibrary.load();
         core = new NativeCore(0, WALL_MS);
-        service = new LastActivityService(core);
+        service = new LastActivityService(core, new LastActivityListeners(core));
     }
 
     @AfterEach
