@@ -4,7 +4,6 @@
  * A list is made by one look at everybody, a few at a time, so that no event waits for it. What is best so far is kept
  * in a heap whose first is the worst of it: who comes after that one is passed by with one comparison.
  */
-#define _GNU_SOURCE /* memmem */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +94,18 @@ static int keep(heap *h, const found *user)
     return HB_OK;
 }
 
+/* memmem, which is not everywhere. */
+static bool has_part(const char *text, size_t length, const char *part, size_t part_length)
+{
+    const char *end = text + length - part_length + 1;
+
+    for (const char *at = text; at < end && (at = memchr(at, part[0], (size_t)(end - at))); at++) {
+        if (memcmp(at, part, part_length) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Whether a list that asks so has a user of that name. */
 static bool named(const hb_user_query *query, const char *name, size_t length)
 {
@@ -104,7 +115,7 @@ static bool named(const hb_user_query *query, const char *name, size_t length)
         return false;
     if (query->prefix)
         return memcmp(name, query->part, query->part_length) == 0;
-    return memmem(name, length, query->part, query->part_length) != NULL;
+    return has_part(name, length, query->part, query->part_length);
 }
 
 static int look_at(hb_core *core, hb_user *user, heap *h)
