@@ -31,6 +31,12 @@ final class MinaConnection implements Transport {
     /** Where Openfire keeps its object for the connection. */
     private static final String CONNECTION = "CONNECTION";
 
+    /**
+     * Kept when MINA is told of a byte that never came: when one really did, in milliseconds since 1970, and the count of
+     * bytes with the made-up one. It stays with the session, so the next life of the plugin finds it.
+     */
+    private static final String REALLY_READ = "heartbeat-really-read";
+
     private final IoSession session;
     private final Sessions sessions;
     private final RateLimit faults;
@@ -46,7 +52,8 @@ final class MinaConnection implements Transport {
 
     /** Begins to watch. False: the core could not take it. */
     boolean start() {
-        long read = session.getLastReadTime();
+        long told = session.getLastReadTime();
+        long read = lastRead(session);
         Watched watched = sessions.opened(
                 this, sessions.clock().earlierUs(session.getCreationTime()), sessions.clock().earlierUs(read));
         if (watched == null) {
@@ -62,7 +69,7 @@ final class MinaConnection implements Transport {
             chain.addLast(EVENTS, new EventsFilter(watched));
         }
         sessions.connected(watched);
-        if (session.getLastReadTime() != read) {
+        if (session.getLastReadTime() != told) {
             watched.read();
         }
         if (session.getCloseFuture().isClosed()) {
@@ -87,12 +94,23 @@ final class MinaConnection implements Transport {
     /**
      * Has MINA count idleness anew. Openfire pings at count 1 and closes at any later one: a session whose first one it
      * did not see would be closed without a ping. MINA only forgets the count for a byte that is read, so it is told of
-     * one.
+     * one; when there really was one is noted.
      */
     private void forgetIdleness() {
         if (session instanceof AbstractIoSession) {
+            // The count first: a byte that comes meanwhile makes it differ, and is believed.
+            long count = session.getReadBytes() + 1;
+            session.setAttribute(REALLY_READ, new long[] {lastRead(session), count});
             ((AbstractIoSession) session).increaseReadBytes(1, System.currentTimeMillis());
         }
+    }
+
+    /** When a byte was last read from the session; milliseconds since 1970. */
+    static long lastRead(IoSession session) {
+        long told = session.getLastReadTime();
+        Object noted = session.getAttribute(REALLY_READ);
+        boolean madeUp = noted instanceof long[] && ((long[]) noted)[1] == session.getReadBytes();
+        return madeUp ? ((long[]) noted)[0] : told;
     }
 
     private static void remove(IoFilterChain chain, String name) {

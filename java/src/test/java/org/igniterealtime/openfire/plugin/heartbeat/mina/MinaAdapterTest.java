@@ -211,6 +211,32 @@ class MinaAdapterTest {
     }
 
     @Test
+    void aSilentSessionIsNotTakenForReadFromWhenItIsWatchedAgain() throws Exception {
+        adapter.look();
+        Socket socket = connect(1).get(0);
+        await("it to be watched", () -> core.number("opened") == 1);
+        socket.getOutputStream().write(' ');
+        IoSession session = only();
+        await("the byte", () -> session.getReadBytes() == 1);
+        long read = session.getLastReadTime();
+        session.getConfig().setReaderIdleTime(1);
+        await("the session to be idle", () -> session.getReaderIdleCount() > 0);
+        adapter.detach();
+        assertEquals(0, session.getReaderIdleCount(), "Openfire counts from here on");
+
+        assertEquals(read, MinaConnection.lastRead(session));
+        MinaAdapter again = new MinaAdapter(core.sessions(), () -> Set.of(acceptor));
+        again.look();
+        again.detach();
+        assertEquals(read, MinaConnection.lastRead(session), "nor by being watched for a moment");
+
+        long bytes = session.getReadBytes();
+        socket.getOutputStream().write(' ');
+        await("the byte", () -> session.getReadBytes() > bytes);
+        assertEquals(session.getLastReadTime(), MinaConnection.lastRead(session), "a byte that is read counts");
+    }
+
+    @Test
     void farewellArrivesWholeHundredTimesPlain() throws Exception {
         assertFarewells(false);
     }

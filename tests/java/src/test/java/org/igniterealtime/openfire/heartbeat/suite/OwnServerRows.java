@@ -57,6 +57,8 @@ final class OwnServerRows {
                 new OwnRow(
                         "unload-quiet", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::unloadQuiet),
                 new OwnRow("reload-20", OwnServerRows::reload20),
+                new OwnRow(
+                        "reload-silent", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::reloadSilent),
                 new OwnRow("upgrade", Upgrade::play),
                 new OwnRow("broken-library", Site.Kind.ALONE, setup -> setup, OwnServerRows::brokenLibrary),
                 new OwnRow("ticker-dead", OwnServerRows::tickerDead),
@@ -428,6 +430,36 @@ final class OwnServerRows {
             visitor.closeStream();
             visitor.await(Duration.ofSeconds(10), "the end", Event::isOver);
         }
+    }
+
+    /** Loaded again, the plugin takes nobody for seen who is silent: Openfire had its own timer then, and it was due. */
+    private static void reloadSilent(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient client = stage.login("client");
+        stage.begin();
+        sleepUntil(client.lastSent() + (long) ((T / 2 + 2 * TICK) * 1e9));
+        double late = Double.NEGATIVE_INFINITY;
+        for (int i = 1; i <= 2; i++) {
+            stage.server().reload();
+            late = Math.max(late, seenAfterSent(stage, client, i));
+            sleep(2 * TICK);
+        }
+        client.send(" ");
+        sleep(2 * TICK);
+        seenAfterSent(stage, client, 2);
+        stage.saw(String.format(Locale.ROOT, "two reloads; seen %.1f s after it sent something", late));
+    }
+
+    /** In seconds. It is the time of the tick in which it was read. */
+    private static double seenAfterSent(Stage stage, RawClient client, int reload) {
+        long sentMs = System.currentTimeMillis() - (System.nanoTime() - client.lastSent()) / 1_000_000;
+        JsonObject known = Rows.lastActivityIs(stage, "client", true);
+        double after = (known.get("seen_ms").getAsLong() - sentMs) / 1e3;
+        stage.must(
+                after >= -2 * TICK - SLACK && after <= SLACK,
+                "it was seen when it sent, reload " + reload + ": " + after + " s after it",
+                client);
+        return after;
     }
 
     private static void allWatched(Stage stage, int all, int reload) {
