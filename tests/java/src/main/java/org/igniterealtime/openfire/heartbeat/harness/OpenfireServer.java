@@ -363,11 +363,37 @@ public final class OpenfireServer implements AutoCloseable {
         } catch (ExecutionException e) {
             throw new IllegalStateException(name + ", " + verb + ": " + e.getCause().getMessage(), e.getCause());
         } catch (TimeoutException e) {
-            throw new IllegalStateException(name + " did not answer to " + verb, e);
+            throw new IllegalStateException(
+                    name + " did not answer to " + verb + ", see " + standstill() + " and " + console(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(e);
         }
+    }
+
+    /**
+     * Writes down what the server's threads wait for: as the system sees them, into the file that is returned, and as the
+     * JVM does, if it still can, into its console.
+     */
+    private Path standstill() {
+        Path file = home.resolve("logs/standstill.txt");
+        try (Stream<Path> tasks = Files.list(Path.of("/proc", Long.toString(pid()), "task"))) {
+            StringBuilder text = new StringBuilder();
+            for (Path task : tasks.sorted().toList()) {
+                for (String about : List.of("comm", "stat", "wchan", "syscall")) {
+                    text.append(Files.readString(task.resolve(about)).strip()).append("  ");
+                }
+                text.append('\n');
+            }
+            Files.writeString(file, text);
+            signal("QUIT");
+            Thread.sleep(2_000);
+        } catch (IOException | UncheckedIOException | IllegalStateException e) {
+            // One ended while we looked, or all: there is nothing more to be seen.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return file;
     }
 
     /** Makes users whose password is their name. */

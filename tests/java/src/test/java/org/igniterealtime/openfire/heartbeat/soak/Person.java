@@ -1,9 +1,9 @@
 package org.igniterealtime.openfire.heartbeat.soak;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.igniterealtime.openfire.heartbeat.harness.Event;
@@ -45,6 +45,9 @@ final class Person {
     /** When it began to send something that was surely read, oldest first; nanoseconds. */
     private final Deque<Long> sent = new ArrayDeque<>();
     private long lastSent;
+    /** How many events of its present client were taken down already. */
+    private int noted;
+    private final Deque<String> story = new ArrayDeque<>();
 
     Person(String name, World world, long seed) {
         this.name = name;
@@ -60,6 +63,18 @@ final class Person {
         return state == State.SILENT;
     }
 
+    private void did(String what) {
+        story.addLast(String.format(Locale.ROOT, "  %tT.%<tL %s%n", System.currentTimeMillis(), what));
+        if (story.size() > KEPT) {
+            story.removeFirst();
+        }
+    }
+
+    /** What it did last, for whoever wants to know how it came to be wrong. */
+    String story() {
+        return String.join("", story) + (client == null ? "" : Timeline.of(client));
+    }
+
     /** What it knows of itself: for {@link Tally}. */
     Deque<Long> sent() {
         return sent;
@@ -69,10 +84,10 @@ final class Person {
         return lastSent;
     }
 
-    /** Ends the record: what is open stays so. */
-    void finish() {
-        if (client != null) {
-            note(client, client.isOver());
+    /** Takes down what its open client has sent until now: to be called after the server was asked. */
+    void bringUpToDate() {
+        if (state != State.AWAY) {
+            note(client.isOver());
         }
     }
 
@@ -93,13 +108,19 @@ final class Person {
             }
         }
         resumption = null;
-        client = RawClient.login(world.server.door(), name, "r" + ++visits).answerPings(answer());
+        use(RawClient.login(world.server.door(), name, "r" + ++visits).answerPings(answer()));
         if (random.nextInt(3) == 0) {
             resumption = client.acknowledge().enableResumption();
         }
         client.available();
         state = State.HERE;
+        did("is here as " + client.jid() + (resumption == null ? "" : ", can resume"));
         world.tally.count("logins");
+    }
+
+    private void use(RawClient another) {
+        client = another;
+        noted = 0;
     }
 
     private PingAnswer answer() {
@@ -114,13 +135,15 @@ final class Person {
         resumption = null;
         RawClient back = RawClient.connect(world.server.door(), name + "/resumes").authenticate(name);
         if (!back.resume(id, received)) {
-            note(back, false);
+            // It never was a session of this user: what it sent is nobody's activity.
             back.close();
+            did("may not resume");
             world.tally.count("resumes refused");
             return false;
         }
-        client = back.answerPings(answer());
+        use(back.answerPings(answer()));
         state = State.HERE;
+        did("resumed");
         world.tally.count("resumes");
         return true;
     }
@@ -155,24 +178,28 @@ final class Person {
             client.unavailable("bye");
             client.closeStream();
             resumption = null;
+            did("logs out");
             world.tally.count("logouts");
         } else if (what < 88) {
             client.finish();
+            did("FIN");
             world.tally.count("FIN");
         } else if (what < 92) {
-            note(client, true);
+            note(true);
             client.reset();
+            did("RST");
             world.tally.count("RST");
             state = State.AWAY;
             return;
         } else {
             boolean cutIt = what == 99 && world.tally.mayCut();
             if (cutIt) {
-                // All that it says is lost from here on, before somebody knows.
-                note(client, true);
+                // All that it says from here on may be lost.
+                note(true);
                 cut = new LinkCut(client.localPort(), world.server.door().port());
             }
             client.answerPings(PingAnswer.NOTHING);
+            did(cutIt ? "its link is cut" : "is silent");
             world.tally.count(cutIt ? "links cut" : "silent");
             silentSince = System.nanoTime();
             state = State.SILENT;
@@ -182,7 +209,7 @@ final class Person {
     }
 
     private void gone() {
-        note(client, true);
+        note(true);
         client.close();
         state = State.AWAY;
     }
@@ -199,9 +226,13 @@ final class Person {
             cut.close();
             cut = null;
             world.tally.joined();
+            // What it said while the link went down is sent again now, and may be read, or not.
             client.close();
+            lastSent = System.nanoTime();
+            did("its link is back, it is not");
             state = State.AWAY;
         } else if (client.isOver()) {
+            did("was disconnected");
             gone();
         } else if (seconds > FOUND_SECONDS) {
             world.tally.wrong(name + " is silent, and was not disconnected\n" + Timeline.of(client));
@@ -209,25 +240,24 @@ final class Person {
         }
     }
 
-    /** Takes down when this client sent something. What it was told to send after its end never left it. */
-    private void note(RawClient ended, boolean isEnding) {
-        long end = System.nanoTime();
-        List<Long> times = new ArrayList<>();
-        for (Event event : ended.events()) {
-            if (event.isOver()) {
-                end = event.at();
-                break;
+    /**
+     * Takes down when its client sent something since it was last asked. What it was told to send after its end never left
+     * it, and what it sent just before it is ending may never be read.
+     */
+    private void note(boolean isEnding) {
+        List<Event> events = client.events();
+        long end = events.stream().filter(Event::isOver).mapToLong(Event::at).findFirst().orElse(Long.MAX_VALUE);
+        long surely = Math.min(end, System.nanoTime()) - (isEnding ? GUARD_NS : 0);
+        for (Event event : events.subList(noted, events.size())) {
+            if (event.kind() != Event.Kind.SENT || event.at() > end) {
+                continue;
             }
-            if (event.kind() == Event.Kind.SENT) {
-                times.add(event.at());
-            }
-        }
-        for (long at : times) {
-            lastSent = Math.max(lastSent, at);
-            if (at < end - GUARD_NS || !isEnding) {
-                sent.addLast(at);
+            lastSent = Math.max(lastSent, event.at());
+            if (event.at() <= surely) {
+                sent.addLast(event.at());
             }
         }
+        noted = events.size();
         while (sent.size() > KEPT) {
             sent.removeFirst();
         }

@@ -199,7 +199,6 @@ final class SoakTest {
         Thread.sleep(10_000);
         server.sweepDetached();
         Thread.sleep(4_000);
-        people.forEach(Person::finish);
     }
 
     // ---- What is seen.

@@ -19,8 +19,9 @@ final class Tally {
     private static final long TICK_MS = 1_000;
     /** A busy machine may keep the server from reading, or from a tick, for so long: what is exact is asked elsewhere. */
     private static final long LATE_MS = 2_000;
-    /** Before a reload bytes may wait to be read, after it the first look may be to come. */
-    private static final long BEFORE_NS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** For so long bytes may wait to be read. */
+    private static final long UNREAD_NS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** After a reload the first look may be to come. */
     private static final long AFTER_NS = TimeUnit.MILLISECONDS.toNanos(1_500);
 
     private final Map<String, AtomicInteger> counts = new ConcurrentSkipListMap<>();
@@ -61,7 +62,7 @@ final class Tally {
 
     /** Does something while the plugin may see nothing. */
     void blindly(Runnable work) {
-        long begin = System.nanoTime() - BEFORE_NS;
+        long begin = System.nanoTime() - UNREAD_NS;
         long[] span = {begin, Long.MAX_VALUE};
         synchronized (this) {
             blind.add(span);
@@ -80,13 +81,19 @@ final class Tally {
         return blind.stream().anyMatch(span -> at >= span[0] && at <= span[1]);
     }
 
-    /** The server's word against the person's own. Answers how old the one is at most, in milliseconds. */
+    /**
+     * The server's word against the person's own. Answers how old the one is at most, in milliseconds. The person goes on
+     * meanwhile: what it sent before the server was asked must be known, and nothing that it sent after the answer.
+     */
     long check(Person person, OpenfireServer server) {
+        long asked = System.nanoTime() - UNREAD_NS;
+        JsonObject known = server.lastActivity(person.name).orElse(null);
+        person.bringUpToDate();
         Deque<Long> sent = person.sent();
         long sure = Long.MIN_VALUE;
         for (Iterator<Long> times = sent.descendingIterator(); times.hasNext(); ) {
             long at = times.next();
-            if (!isBlind(at)) {
+            if (at <= asked && !isBlind(at)) {
                 sure = wall(at);
                 break;
             }
@@ -94,18 +101,18 @@ final class Tally {
         if (person.lastSent() == 0) {
             return 0;
         }
-        JsonObject known = server.lastActivity(person.name).orElse(null);
         if (known == null) {
             wrong("nothing is known of " + person.name);
             return 0;
         }
         long seen = known.get("seen_ms").getAsLong();
-        if (sure - seen > TICK_MS + LATE_MS || seen > wall(person.lastSent()) + LATE_MS) {
-            wrong(person.name + " sent at " + sure + ", last at " + wall(person.lastSent()) + ", and was seen at " + seen
-                    + ": " + known);
+        boolean isOld = sure != Long.MIN_VALUE && sure - seen > TICK_MS + LATE_MS;
+        if (isOld || seen > wall(person.lastSent()) + LATE_MS) {
+            wrong(person.name + " sent at " + (sure == Long.MIN_VALUE ? "no time that is sure" : sure) + ", last at "
+                    + wall(person.lastSent()) + ", and was seen at " + seen + ": " + known + "\n" + person.story());
         }
         if (known.get("online").getAsBoolean() != person.isHere()) {
-            wrong(person.name + " is " + (person.isHere() ? "here" : "away") + ": " + known);
+            wrong(person.name + " is " + (person.isHere() ? "here" : "away") + ": " + known + "\n" + person.story());
         }
         return sure == Long.MIN_VALUE ? 0 : Math.max(0, sure - seen);
     }
