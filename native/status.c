@@ -153,10 +153,11 @@ static json_t *session_json(hb_core *core, size_t page_at, size_t i)
     hb_moment moment = hb_slot_moment(core, slot);
     session = hb_session_seen(session, moment);
     json_t *json =
-        json_pack("{s:s, s:s, s:b, s:I, s:i, s:o, s:s}", "transport", hb_transport_name(hb_transport_of(page, i)),
+        json_pack("{s:s, s:s, s:b, s:I, s:i, s:o, s:o, s:s}", "transport", hb_transport_name(hb_transport_of(page, i)),
                   "state", hb_phase_name((hb_phase)session.phase), "available", (session.flags & HB_S_AVAILABLE) != 0,
                   "silent_s", (json_int_t)(core->clock.tick - moment.read), "pings", (int)session.pings, "rtt_us",
-                  page->answered_us[i] ? json_integer(page->rtt_us[i]) : json_null(), "why",
+                  page->answered_us[i] ? json_integer(page->rtt_us[i]) : json_null(), "answered_us",
+                  page->answered_us[i] ? json_integer(page->answered_us[i]) : json_null(), "why",
                   hb_reason_name((hb_reason)session.why));
     return jid ? with(json, "jid", text_json(jid->text, jid->length)) : json;
 }

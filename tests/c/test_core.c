@@ -397,8 +397,10 @@ static void test_round_trip(void **state)
     rig_expect(r, 10, token, HB_PING, HB_WHY_IDLE);
     r->now_us += 100000;
     rig_begin(r, token, HB_PING, 0, HB_PING);
+    int64_t sent_us = r->now_us;
     json_t *json = status_of(r, true);
     assert_true(json_is_null(json_object_get(json_array_get(json_object_get(json, "list"), 0), "rtt_us")));
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(json, "list"), 0), "answered_us")));
     json_decref(json);
     r->now_us += 123456;
     rig_read(r, token);
@@ -410,6 +412,7 @@ static void test_round_trip(void **state)
     json = status_of(r, true);
     json_t *session = json_array_get(json_object_get(json, "list"), 0);
     assert_int_equal(json_integer_value(json_object_get(session, "rtt_us")), 123456);
+    assert_int_equal(json_integer_value(json_object_get(session, "answered_us")), sent_us);
     assert_int_equal(number_at(json, "counts", "pings"), 1);
     assert_int_equal(number_at(json, "counts", "pongs"), 1);
     json_decref(json);

@@ -128,6 +128,7 @@ static void test_user(void **state)
     assert_null(decision(json, 3));
     json_decref(json);
     json = ask(r, "a@example.org/phone");
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(json, "open"), 0), "answered_us")));
     on_whom(json, 0, "a@example.org/phone");
     assert_null(decision(json, 1));
     json_decref(json);

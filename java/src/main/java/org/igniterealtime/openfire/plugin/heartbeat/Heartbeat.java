@@ -14,6 +14,7 @@ final class Heartbeat implements AutoCloseable {
     private static final long MOST_RECORDED = 256L << 20;
 
     private final NativeCore core;
+    private final Clock clock;
     private final Sessions sessions;
     private final Actions actions;
     private final Ticker ticker;
@@ -33,6 +34,7 @@ final class Heartbeat implements AutoCloseable {
 
     private Heartbeat(NativeCore core, Clock clock, File home) {
         this.core = core;
+        this.clock = clock;
         sessions = new Sessions(core, clock);
         lastActivity = new LastActivity(core);
         lastActivityListeners = new LastActivityListeners(core);
@@ -84,6 +86,10 @@ final class Heartbeat implements AutoCloseable {
 
     NativeCore core() {
         return core;
+    }
+
+    long clockUs() {
+        return clock.nowUs();
     }
 
     Journal journal() {

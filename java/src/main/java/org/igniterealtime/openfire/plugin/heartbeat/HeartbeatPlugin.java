@@ -2,6 +2,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.io.File;
 import java.util.Map;
+import org.igniterealtime.openfire.plugin.heartbeat.commands.AdminCommands;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginManager;
 import org.jivesoftware.util.JiveGlobals;
@@ -35,6 +36,7 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     private volatile NativeLibrary library;
 
     private File home;
+    private AdminCommands commands;
 
     /** The plugin while it is loaded, else null. */
     public static HeartbeatPlugin loaded() {
@@ -49,6 +51,8 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         try {
             String reason = Adapters.refusal();
             if (reason == null) {
+                commands = new AdminCommands(this);
+                commands.register();
                 NativeLibrary found = NativeLibrary.load(pluginFolder);
                 reason = found.refusal();
                 if (reason == null) {
@@ -72,6 +76,9 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
 
     @Override
     public void destroyPlugin() {
+        if (commands != null) {
+            commands.unregister();
+        }
         if (library != null) {
             PropertyEventDispatcher.removeListener(this);
         }
@@ -203,6 +210,12 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     public String why(String jid) {
         Heartbeat heartbeat = running;
         return heartbeat == null ? null : heartbeat.core().why(jid);
+    }
+
+    /** The clock of {@code answered_us} in {@link #why}: microseconds; 0 when off. */
+    public long clockUs() {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? 0 : heartbeat.clockUs();
     }
 
     /** What becomes of an administrator's wish. */

@@ -6,12 +6,12 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 
 /** What the core tells. */
-final class Json {
+public final class Json {
     private static final Gson GSON = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
     private Json() {}
 
-    static JsonObject parse(String json) {
+    public static JsonObject parse(String json) {
         return GSON.fromJson(json, JsonObject.class);
     }
 
@@ -20,18 +20,18 @@ final class Json {
     }
 
     /** The text of a member; null if it is absent or null. */
-    static String text(JsonObject object, String key) {
+    public static String text(JsonObject object, String key) {
         JsonElement value = object.get(key);
         return value == null || value.isJsonNull() ? null : value.getAsString();
     }
 
     /** The number of a member; `otherwise` if it is absent or null. */
-    static long number(JsonObject object, String key, long otherwise) {
+    public static long number(JsonObject object, String key, long otherwise) {
         JsonElement value = object.get(key);
         return value == null || value.isJsonNull() ? otherwise : value.getAsLong();
     }
 
-    static boolean flag(JsonObject object, String key) {
+    public static boolean flag(JsonObject object, String key) {
         JsonElement value = object.get(key);
         return value != null && !value.isJsonNull() && value.getAsBoolean();
     }

@@ -13,16 +13,16 @@ import java.util.concurrent.TimeUnit;
 import org.jivesoftware.util.JiveGlobals;
 
 /**
- * The texts of the pages in one language: files {@code i18n/heartbeat_i18n*.properties}, English where there is no other.
+ * The texts of the pages and commands in one language: files {@code i18n/heartbeat_i18n*.properties}, English where there is no other.
  * In templates {@code {{text.KEY}}}.
  */
-final class Texts implements Mustache.CustomContext {
+public final class Texts implements Mustache.CustomContext {
     private static final String BUNDLE = "heartbeat_i18n";
 
     private final Locale locale;
     private final ResourceBundle bundle;
 
-    Texts(Locale locale) {
+    public Texts(Locale locale) {
         this.locale = locale;
         // Never in the language of the machine: English is what is complete.
         this.bundle = ResourceBundle.getBundle(
@@ -33,7 +33,7 @@ final class Texts implements Mustache.CustomContext {
     }
 
     /** In the language of the console. */
-    static Texts current() {
+    public static Texts current() {
         return new Texts(JiveGlobals.getLocale());
     }
 
@@ -53,7 +53,7 @@ final class Texts implements Mustache.CustomContext {
     }
 
     /** A text; its key where there is none. */
-    String of(String key) {
+    public String of(String key) {
         try {
             return bundle.getString(key);
         } catch (MissingResourceException e) {
@@ -62,11 +62,11 @@ final class Texts implements Mustache.CustomContext {
     }
 
     /** A text with values in the place of {0}, {1}, ... ({@link MessageFormat}). */
-    String of(String key, Object... values) {
+    public String of(String key, Object... values) {
         return new MessageFormat(of(key), locale).format(values);
     }
 
-    String number(long value) {
+    public String number(long value) {
         return NumberFormat.getIntegerInstance(locale).format(value);
     }
 
@@ -78,7 +78,7 @@ final class Texts implements Mustache.CustomContext {
     }
 
     /** A time span in words, of its two largest units: "2 min", "1 h 30 min". */
-    String span(long seconds) {
+    public String span(long seconds) {
         long days = TimeUnit.SECONDS.toDays(seconds);
         long hours = TimeUnit.SECONDS.toHours(seconds) % TimeUnit.DAYS.toHours(1);
         long minutes = TimeUnit.SECONDS.toMinutes(seconds) % TimeUnit.HOURS.toMinutes(1);
@@ -101,7 +101,7 @@ final class Texts implements Mustache.CustomContext {
     }
 
     /** A round trip: "12 ms", "1.4 s". */
-    String roundTrip(long us) {
+    public String roundTrip(long us) {
         NumberFormat format = NumberFormat.getNumberInstance(locale);
         boolean isLong = us >= TimeUnit.SECONDS.toMicros(1);
         double value = us / (isLong ? 1e6 : 1e3);

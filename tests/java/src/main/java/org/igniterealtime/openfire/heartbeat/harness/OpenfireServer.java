@@ -401,6 +401,11 @@ public final class OpenfireServer implements AutoCloseable {
         command("users", names.toArray(String[]::new));
     }
 
+    /** Has Openfire know that a user went offline then, milliseconds since 1970; before the plugin is there. */
+    public void left(String user, long ms) {
+        command("left", user, Long.toString(ms));
+    }
+
     /** Lets each of the one see each of the others' presence, and the reverse. */
     public void contacts(Collection<String> some, Collection<String> others) {
         command("contacts", String.join(" ", some), String.join(" ", others));

@@ -36,6 +36,7 @@ public final class RawClient implements AutoCloseable {
     private volatile long lastSent;
     private String user;
     private String jid;
+    private String language;
     private int nextId = 1;
 
     private RawClient(OpenfireServer.Door door, String name) {
@@ -106,6 +107,12 @@ public final class RawClient implements AutoCloseable {
 
     // ---- Logging in, step by step.
 
+    /** Says in its streams what it wants to read (RFC 6120, section 4.7.4). */
+    public RawClient speaking(String tag) {
+        language = tag;
+        return this;
+    }
+
     public RawClient openStream() {
         int from;
         synchronized (reader) {
@@ -113,7 +120,8 @@ public final class RawClient implements AutoCloseable {
             from = count();
         }
         send("<stream:stream to='" + domain
-                + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>");
+                + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'"
+                + (language == null ? "" : " xml:lang='" + language + "'") + ">");
         await(from, PATIENCE, "stream features", event -> event.isStanza("stream:features"));
         return this;
     }
@@ -178,18 +186,23 @@ public final class RawClient implements AutoCloseable {
 
     /** The same to this address; null: none. */
     public Stanza request(String type, String to, String payload) {
-        String id = "r" + nextId++;
-        int from = count();
-        String address = to == null ? "" : " to='" + Stanza.escape(to) + "'";
-        send("<iq type='" + type + "' id='" + id + "'" + address + ">" + payload + "</iq>");
-        Stanza reply = await(
-                        from, PATIENCE, "the answer to " + id,
-                        event -> event.isStanza("iq") && id.equals(event.stanza().attribute("id")))
-                .stanza();
+        Stanza reply = ask(type, to, payload);
         if (!"result".equals(reply.attribute("type"))) {
             throw new IllegalStateException(name + " was refused: " + reply);
         }
         return reply;
+    }
+
+    /** The same, and returns the answer be it an error. */
+    public Stanza ask(String type, String to, String payload) {
+        String id = "r" + nextId++;
+        int from = count();
+        String address = to == null ? "" : " to='" + Stanza.escape(to) + "'";
+        send("<iq type='" + type + "' id='" + id + "'" + address + ">" + payload + "</iq>");
+        return await(
+                        from, PATIENCE, "the answer to " + id,
+                        event -> event.isStanza("iq") && id.equals(event.stanza().attribute("id")))
+                .stanza();
     }
 
     /** Enables stream management (XEP-0198) with resumption; returns the id to resume with. */

@@ -344,6 +344,7 @@ final class OwnServerRows {
                 parts.stream().map(part -> stage.login(part).answerPings(PingAnswer.RESULT)).toList();
         stage.begin();
         OpenfireServer server = stage.server();
+        server.command("administrators", stage.address("contact"));
 
         AtomicBoolean over = new AtomicBoolean();
         AtomicInteger visits = new AtomicInteger();
@@ -373,6 +374,11 @@ final class OwnServerRows {
                 stage.must("null".equals(server.refusal()), "it works after reload " + i + ": " + server.refusal());
                 stage.must(clients.stream().noneMatch(RawClient::isOver), "everyone stays at reload " + i);
                 stage.must(!contact.isOver(), "the contact stays at reload " + i, contact);
+                // One command is done, and one is begun and left.
+                AdHoc status = AdHoc.begin(contact, "heartbeat#status");
+                stage.must(!status.isError() && status.hasForm(), "a command works after reload " + i + ": " + status);
+                AdHoc ping = AdHoc.begin(contact, "heartbeat#ping").go("next", "accountjid", stage.address("c0"));
+                stage.must(!ping.isError() && ping.fixed().size() == 1, "a ping is sent after reload " + i + ": " + ping);
                 allWatched(stage, clients.size() + 1, i);
             }
         } finally {

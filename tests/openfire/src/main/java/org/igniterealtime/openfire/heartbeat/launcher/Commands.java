@@ -28,6 +28,7 @@ import jdk.jfr.Recording;
 import org.jivesoftware.database.DbConnectionManager;
 import org.jivesoftware.openfire.SessionManager;
 import org.jivesoftware.openfire.XMPPServer;
+import org.jivesoftware.openfire.admin.AdminManager;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginListener;
 import org.jivesoftware.openfire.container.PluginManager;
@@ -85,6 +86,12 @@ final class Commands {
                 return addUsers(arguments);
             case "contacts":
                 return addContacts(arguments[0].split(" "), arguments[1].split(" "));
+            case "administrators":
+                AdminManager.getInstance()
+                        .setAdminJIDs(Arrays.stream(arguments).map(JID::new).collect(Collectors.toList()));
+                return "";
+            case "left":
+                return addLeft(arguments[0], Long.parseLong(arguments[1]));
             case "set":
                 JiveGlobals.setProperty(arguments[0], arguments[1]);
                 return "";
@@ -214,6 +221,18 @@ final class Commands {
                 insert.addBatch();
             }
             insert.executeBatch();
+        }
+        return "";
+    }
+
+    /** Notes as Openfire does that a user went offline then, milliseconds since 1970. */
+    private static String addLeft(String name, long ms) throws SQLException {
+        try (Connection database = DbConnectionManager.getConnection();
+                PreparedStatement insert =
+                        database.prepareStatement("INSERT INTO ofPresence (username, offlineDate) VALUES (?,?)")) {
+            insert.setString(1, name);
+            insert.setString(2, String.format(Locale.ROOT, "%015d", ms));
+            insert.executeUpdate();
         }
         return "";
     }

@@ -1,0 +1,108 @@
+package org.igniterealtime.openfire.plugin.heartbeat.commands;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
+import org.igniterealtime.openfire.plugin.heartbeat.LastActivityService;
+import org.igniterealtime.openfire.plugin.heartbeat.UserActivity;
+import org.igniterealtime.openfire.plugin.heartbeat.web.Json;
+import org.igniterealtime.openfire.plugin.heartbeat.web.Texts;
+import org.jivesoftware.openfire.commands.SessionData;
+import org.xmpp.forms.DataForm;
+import org.xmpp.forms.FormField;
+import org.xmpp.packet.JID;
+
+/** Why the sessions of a user, or one of them, were pinged, closed or cut, and how the last one ended. */
+final class WhyCommand extends Command {
+    WhyCommand(HeartbeatPlugin plugin) {
+        super(plugin, "heartbeat#why");
+    }
+
+    @Override
+    String label(Texts texts) {
+        return texts.of("command-why");
+    }
+
+    @Override
+    void ask(Answer answer, SessionData data) {
+        DataForm form = answer.ask(answer.texts.of("command-why"), answer.texts.of("command-why-about"));
+        askForUser(form, answer.texts);
+        answer.form(form);
+    }
+
+    @Override
+    void run(Answer answer, SessionData data) {
+        JID user = isOff(answer) ? null : user(answer);
+        LastActivityService service = plugin.lastActivityService();
+        if (user == null || service == null) {
+            return;
+        }
+        String why = plugin.why(user.toString());
+        UserActivity last = service.of(user.getNode());
+        if (why == null && last == null) {
+            answer.error(answer.texts.of("users-unknown", user.toString()));
+            return;
+        }
+        JsonObject known = why == null ? null : Json.parse(why);
+        JsonArray decisions = known == null ? new JsonArray() : known.getAsJsonArray("decisions");
+        answer.note(Answer.Severity.INFO, summary(user, known, decisions, last, answer.texts));
+        if (decisions.size() > 0) {
+            answer.form(table(user, decisions, answer));
+        }
+    }
+
+    private static String summary(JID user, JsonObject known, JsonArray decisions, UserActivity last, Texts texts) {
+        List<String> lines = new ArrayList<>();
+        long now = System.currentTimeMillis();
+        int open = known == null ? 0 : known.getAsJsonArray("open").size();
+        lines.add(texts.of("command-open", user.toString(), open));
+        if (last != null && last.lastReadMs() > 0) {
+            lines.add(texts.of("command-seen", ago(now, last.lastReadMs(), texts)));
+        }
+        if (last != null && last.offlineMs() > 0) {
+            lines.add(texts.of(
+                    "command-ended", ago(now, last.offlineMs(), texts), texts.of("end-" + last.reason())));
+        }
+        if (decisions.size() == 0) {
+            lines.add(texts.of("no-decisions"));
+        }
+        if (known != null && !Json.flag(known, "complete")) {
+            lines.add(texts.of("decisions-incomplete"));
+        }
+        return String.join("\n", lines);
+    }
+
+    private static String ago(long now, long ms, Texts texts) {
+        return texts.of("ago", texts.span(Math.max(0, TimeUnit.MILLISECONDS.toSeconds(now - ms))));
+    }
+
+    /** The newest first. */
+    private static DataForm table(JID user, JsonArray decisions, Answer answer) {
+        Texts texts = answer.texts;
+        DataForm form = answer.result(texts.of("decisions") + ": " + user);
+        form.addReportedField("time", texts.of("command-time"), FormField.Type.text_single);
+        form.addReportedField("jid", texts.of("full-jid"), FormField.Type.jid_single);
+        form.addReportedField("action", texts.of("action"), FormField.Type.text_single);
+        form.addReportedField("reason", texts.of("command-reason"), FormField.Type.text_single);
+        form.addReportedField("meaning", texts.of("reason"), FormField.Type.text_single);
+        long now = System.currentTimeMillis();
+        for (int i = decisions.size() - 1; i >= 0; i--) {
+            JsonObject decision = decisions.get(i).getAsJsonObject();
+            String jid = Json.text(decision, "jid");
+            String reason = Json.text(decision, "why");
+            Map<String, Object> row = new LinkedHashMap<>();
+            row.put("time", time(now - TimeUnit.SECONDS.toMillis(Json.number(decision, "ago_s", 0))));
+            row.put("jid", jid == null ? user.toBareJID() : jid);
+            row.put("action", texts.of("action-" + Json.text(decision, "action")));
+            row.put("reason", reason);
+            row.put("meaning", texts.of("why-" + reason));
+            form.addItemFields(row);
+        }
+        return form;
+    }
+}
