@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -480,6 +481,12 @@ public final class OpenfireServer implements AutoCloseable {
     /** Why the plugin refused to work, "null" when it did not. */
     public String refusal() {
         return command("refusal");
+    }
+
+    /** What Openfire's statistics say of this one, and its monitoring plugin asks once a minute; empty: there is none. */
+    public OptionalDouble statistic(String name) {
+        String sample = command("statistic", name);
+        return sample.equals("null") ? OptionalDouble.empty() : OptionalDouble.of(Double.parseDouble(sample));
     }
 
     /** Closes a session as an administrator does. */

@@ -38,6 +38,8 @@ import org.jivesoftware.openfire.session.LocalSession;
 import org.jivesoftware.openfire.spi.ConnectionListener;
 import org.jivesoftware.openfire.spi.ConnectionManagerImpl;
 import org.jivesoftware.openfire.spi.ConnectionType;
+import org.jivesoftware.openfire.stats.Statistic;
+import org.jivesoftware.openfire.stats.StatisticsManager;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.cache.CacheFactory;
 import org.xmpp.packet.JID;
@@ -112,6 +114,9 @@ final class Commands {
                 return ask("status", new Class<?>[] {boolean.class}, Boolean.valueOf(arguments[0]));
             case "last-activity":
                 return ask("lastActivity", new Class<?>[] {String.class}, arguments[0]);
+            case "statistic":
+                Statistic statistic = StatisticsManager.getInstance().getStatistic(arguments[0]);
+                return statistic == null ? "null" : Double.toString(statistic.sample());
             case "why":
                 return ask("why", new Class<?>[] {String.class}, arguments[0]);
             case "audit":
