@@ -385,15 +385,33 @@ static hb_reason end_of(hb_session session)
     return HB_WHY_CLOSED;
 }
 
+/* Keeps what became of a session, for hb_core_why, unless it is what we did, which is kept already. */
+static void trace_end(hb_core *core, uint32_t slot, hb_session before, hb_phase after)
+{
+    const bool lost = before.phase == HB_DETACHED;
+    const bool ours = before.phase == HB_CLOSING || (before.flags & HB_S_CUT && !lost);
+
+    if (ours || before.phase == HB_CLOSED || before.phase == after)
+        return;
+    if (after == HB_DETACHED)
+        hb_trace_slot(core, slot, HB_NOTHING, HB_WHY_DETACHED);
+    else
+        hb_trace_slot(core, slot, HB_NOTHING, lost ? HB_WHY_EXPIRED : end_of(before));
+}
+
 static void end_session(hb_core *core, uint32_t slot, hb_event event)
 {
     hb_session before = hb_page_of(core, slot)->session[hb_index_of(slot)];
     hb_user *user = hb_user_of(core, slot);
+    bool named = hb_page_of(core, slot)->jid[hb_index_of(slot)] != NULL;
 
-    if (!hb_page_of(core, slot)->jid[hb_index_of(slot)])
+    if (!named)
         event = HB_EV_CLOSED; /* nobody has logged in: there is nothing to resume */
     hb_step step = hb_slot_apply(core, slot, event);
     bool over = step.next.phase == HB_FREE || step.next.phase == HB_CLOSED;
+
+    if (named)
+        trace_end(core, slot, before, (hb_phase)step.next.phase);
 
     if (user && over && before.phase != HB_CLOSED) {
         hb_user_set_why(user, end_of(before));
@@ -456,6 +474,7 @@ static int resume(hb_core *core, uint32_t from, uint32_t to)
     old->jid[o] = NULL;
     hb_slot_set(core, to, session, 0);
     hb_slot_release(core, from);
+    hb_trace_slot(core, to, HB_NOTHING, HB_WHY_RESUMED);
     core->counts.resumed++;
     return HB_OK;
 }

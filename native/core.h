@@ -219,6 +219,9 @@ void hb_keeper_free(hb_core *core);
 /* When a user was last seen, sessions that are open included. */
 int64_t hb_last_seen(const hb_core *core, const hb_user *user);
 
+/* decide.c: keeps for hb_core_why what was done to a session, or became of it. */
+void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why);
+
 /* users.c: the user's last session ended. */
 void hb_gone_note(hb_core *core, hb_user_ref ref);
 

@@ -3,20 +3,13 @@
 
 #include <string.h>
 
-static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
+void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
-    hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
     const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
     const char *text = jid ? jid->text : "";
     size_t all = jid ? jid->length : 0;
     size_t bare = hb_bare_length(text, all);
-    size_t length = hb_utf8_cut(text, all, HB_DECISION_JID);
 
-    decision->tick = core->clock.tick;
-    decision->verb = (uint8_t)verb;
-    decision->why = (uint8_t)why;
-    decision->jid_length = (uint16_t)length;
-    memcpy(decision->jid, text, length);
     hb_traces_add(&core->traces,
                   (hb_trace){.token = hb_token_of(core, slot),
                              .whom = hb_siphash(core->users.seed, text, all),
@@ -25,6 +18,21 @@ static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
                              .verb = (uint8_t)verb,
                              .why = (uint8_t)why},
                   bare < all ? text + bare + 1 : "", bare < all ? all - bare - 1 : 0);
+}
+
+static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
+{
+    hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
+    const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
+    size_t length = jid ? hb_utf8_cut(jid->text, jid->length, HB_DECISION_JID) : 0;
+
+    decision->tick = core->clock.tick;
+    decision->verb = (uint8_t)verb;
+    decision->why = (uint8_t)why;
+    decision->jid_length = (uint16_t)length;
+    if (jid)
+        memcpy(decision->jid, jid->text, length);
+    hb_trace_slot(core, slot, verb, why);
 }
 
 /*

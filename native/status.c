@@ -7,7 +7,7 @@
 #include "core.h"
 #include "journal.h"
 
-/* Decisions that hb_core_why tells at most: of a full JID, and of all sessions of a user. */
+/* Pings, and others, that hb_core_why tells at most: of a full JID, and of all sessions of a user. */
 #define WHY_LIST 64
 #define WHY_LIST_USER 256
 
@@ -112,7 +112,7 @@ static json_t *counts_json(const hb_core *core)
 
 size_t hb_core_bytes(const hb_core *core)
 {
-    return sizeof *core + sizeof *core->series + HB_TRACES * sizeof(hb_trace) + HB_TRACE_RESOURCES +
+    return sizeof *core + sizeof *core->series + HB_TRACE_RINGS * (HB_TRACES * sizeof(hb_trace) + HB_TRACE_RESOURCES) +
            core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
 }
 
@@ -398,18 +398,21 @@ static json_t *traces_json(const hb_core *core, const hb_trace *traces, size_t c
 
 int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size_t *json_length)
 {
-    hb_trace traces[WHY_LIST_USER];
     bool cut = false;
 
     if (!jid || length > HB_JID_MAX)
         return HB_EINVAL;
     uint64_t whom = hb_siphash(core->users.seed, jid, length);
-    size_t most = length && hb_bare_length(jid, length) == length ? WHY_LIST_USER : WHY_LIST;
+    size_t each = length && hb_bare_length(jid, length) == length ? WHY_LIST_USER : WHY_LIST;
+    hb_trace *traces = malloc(HB_TRACE_RINGS * each * sizeof *traces);
+    if (!traces)
+        return HB_ENOMEM;
     pthread_mutex_lock(&core->lock);
-    size_t count = hb_traces_find(&core->traces, whom, traces, most, &cut);
+    size_t count = hb_traces_find(&core->traces, whom, traces, each, &cut);
     json_t *open = open_json(core, jid, length);
     json_t *decisions = traces_json(core, traces, count, jid, length);
     pthread_mutex_unlock(&core->lock);
+    free(traces);
     if (open && decisions && !count && !json_array_size(open)) {
         json_decref(open);
         json_decref(decisions);

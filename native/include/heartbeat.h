@@ -103,7 +103,9 @@ typedef enum hb_verb {
     X(HB_WHY_LOGOUT, 9, "logout", "it sent unavailable presence before its connection closed")                         \
     X(HB_WHY_CLOSED, 10, "closed", "its connection closed")                                                            \
     X(HB_WHY_RESUMED, 11, "resumed", "the session goes on over another connection")                                    \
-    X(HB_WHY_ADMIN, 12, "admin", "an administrator asked for it")
+    X(HB_WHY_ADMIN, 12, "admin", "an administrator asked for it")                                                      \
+    X(HB_WHY_DETACHED, 13, "detached", "its connection was lost, and its session may be resumed")                      \
+    X(HB_WHY_EXPIRED, 14, "expired", "its session ended, and was not resumed")
 
 typedef enum hb_reason {
 #define X(name, value, text, meaning) name = (value),
@@ -471,8 +473,8 @@ int hb_core_metrics(hb_core *core, bool openmetrics, char *out, size_t capacity,
 
 /*
  * Why something was done, or was not: the open sessions with this full JID, and the last decisions about it, of
- * sessions that are over too, as JSON (docs/status.md). A bare JID is that of all sessions of a user, the empty JID
- * that of all connections which did not log in. 1: found, 0: nothing is known.
+ * sessions that are over too, and how these ended, as JSON (docs/status.md). A bare JID is that of all sessions of a
+ * user, the empty JID that of all connections which did not log in. 1: found, 0: nothing is known.
  */
 int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size_t *json_length);
 

@@ -154,8 +154,9 @@ static void test_devices(void **state)
     }
     json_t *json = ask(r, "a@example.org/phone");
     assert_int_equal(open_count(json), 2);
-    decided(json, 0, second, 0, "ping", "idle");
-    assert_null(decision(json, 1));
+    decided(json, 0, first, 10, "nothing", "detached");
+    decided(json, 1, second, 0, "ping", "idle");
+    assert_null(decision(json, 2));
     json_decref(json);
 }
 
@@ -186,7 +187,7 @@ static void test_not_logged_in(void **state)
     json_decref(json);
 }
 
-/* No more than the last 64 are told, 256 of a user, and it is said that there were others. */
+/* No more than the last 64 pings are told, 256 of a user, and it is said that there were others. */
 static void test_many(void **state)
 {
     rig *r = *state;
@@ -213,24 +214,84 @@ static void test_many(void **state)
     json_decref(json);
 }
 
+/* What became of a session without us: a logout, a lost connection that is resumed, and one that is not. */
+static void test_ends(void **state)
+{
+    rig *r = *state;
+    hb_token left = rig_login(r, "left@example.org/x", true);
+    assert_int_equal(hb_core_unavailable(r->core, left, NULL, 0, false), HB_OK);
+    assert_int_equal(hb_core_closed(r->core, left), HB_OK);
+    json_t *json = ask(r, "left@example.org/x");
+    decided(json, 0, left, 0, "nothing", "logout");
+    assert_null(decision(json, 1));
+    json_decref(json);
+
+    hb_token lost = rig_login(r, "lost@example.org/x", true);
+    assert_int_equal(hb_core_detached(r->core, lost), HB_OK);
+    hb_token again = rig_open(r);
+    assert_int_equal(hb_core_resumed(r->core, lost, again), HB_OK);
+    assert_int_equal(hb_core_detached(r->core, again), HB_OK);
+    assert_int_equal(hb_core_detached(r->core, again), HB_OK);
+    assert_int_equal(hb_core_closed(r->core, again), HB_OK);
+    json = ask(r, "lost@example.org/x");
+    decided(json, 0, lost, 0, "nothing", "detached");
+    decided(json, 1, again, 0, "nothing", "resumed");
+    decided(json, 2, again, 0, "nothing", "detached");
+    decided(json, 3, again, 0, "nothing", "expired");
+    assert_null(decision(json, 4));
+    json_decref(json);
+
+    /* Of connections that never logged in only what we did is kept. */
+    hb_token stranger = rig_open(r);
+    char *text = NULL;
+    size_t length = 0;
+    assert_int_equal(hb_core_closed(r->core, stranger), HB_OK);
+    assert_int_equal(hb_core_why(r->core, "", 0, &text, &length), 0);
+}
+
+/* Ours is told once, and that it was not resumed. */
+static void test_end_of_ours(void **state)
+{
+    rig *r = *state;
+    hb_token dead = rig_login(r, "dead@example.org/x", false);
+    rig_expect(r, 10, dead, HB_PING, HB_WHY_IDLE);
+    rig_begin(r, dead, HB_PING, 0, HB_PING);
+    rig_expect(r, 21, dead, HB_DISCONNECT, HB_WHY_NO_ANSWER);
+    rig_begin(r, dead, HB_DISCONNECT, HB_FACT_RESUMABLE, HB_CUT);
+    assert_int_equal(hb_core_detached(r->core, dead), HB_OK);
+    assert_int_equal(hb_core_closed(r->core, dead), HB_OK);
+    json_t *json = ask(r, "dead@example.org/x");
+    decided(json, 0, dead, 11, "ping", "idle");
+    decided(json, 1, dead, 0, "cut", "no-answer");
+    decided(json, 2, dead, 0, "nothing", "expired");
+    assert_null(decision(json, 3));
+    json_decref(json);
+}
+
+static void add(hb_traces *traces, hb_verb verb, uint64_t whom, uint32_t tick)
+{
+    hb_traces_add(traces, (hb_trace){.token = tick + 1, .whom = whom, .user = 5, .verb = (uint8_t)verb, .tick = tick},
+                  "", 0);
+}
+
 static void test_ring(void **state)
 {
     (void)state;
     hb_traces traces;
-    hb_trace out[4];
+    hb_trace out[8];
     bool cut = true;
     assert_int_equal(hb_traces_init(&traces), HB_OK);
     assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 0);
     assert_false(cut);
     for (uint32_t i = 0; i < HB_TRACES; i++) {
-        hb_traces_add(&traces, (hb_trace){.token = i + 1, .whom = i < 2 ? 7 : 8, .user = 5, .tick = i}, "", 0);
+        add(&traces, HB_CLOSE, i < 2 ? 7 : 8, i);
     }
     assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 2);
     assert_false(cut);
     assert_int_equal(out[0].tick, 0);
     assert_int_equal(out[1].tick, 1);
     /* The oldest is overwritten, and nobody can tell any more whose it was. */
-    hb_traces_add(&traces, (hb_trace){.token = 1, .whom = 9, .user = 5, .tick = HB_TRACES}, "", 0);
+    add(&traces, HB_CLOSE, 9, HB_TRACES);
     assert_int_equal(hb_traces_find(&traces, 7, out, 4, &cut), 1);
     assert_int_equal(out[0].tick, 1);
     assert_true(cut);
@@ -244,13 +305,43 @@ static void test_ring(void **state)
     hb_traces_close(&traces);
 }
 
+/* However many pings there are, why somebody was disconnected is still known; and both are told in their order. */
+static void test_pings_push_nothing_out(void **state)
+{
+    (void)state;
+    hb_traces traces;
+    hb_trace out[6];
+    char resource[5] = "";
+    bool cut = false;
+    assert_int_equal(hb_traces_init(&traces), HB_OK);
+    traces.number = UINT32_MAX - HB_TRACES; /* the numbers go round in the middle */
+    hb_traces_add(&traces, (hb_trace){.whom = 7, .user = 5, .verb = HB_CLOSE}, "phone", 5);
+    for (uint32_t i = 1; i <= HB_TRACES; i++) {
+        hb_traces_add(&traces, (hb_trace){.whom = 7, .user = 5, .verb = HB_PING, .tick = i},
+                      "a resource that is longer than thirty two bytes", 47);
+    }
+    hb_traces_add(&traces, (hb_trace){.whom = 7, .user = 5, .why = HB_WHY_SPOKE, .tick = HB_TRACES + 1}, "", 0);
+    add(&traces, HB_CUT, 7, HB_TRACES + 2);
+    add(&traces, HB_PING, 7, HB_TRACES + 3);
+    assert_int_equal(hb_traces_find(&traces, 7, out, 3, &cut), 5);
+    assert_true(cut);
+    assert_int_equal(out[0].tick, 0);
+    assert_true(hb_traces_resource(&traces, &out[0], resource));
+    assert_memory_equal(resource, "phone", 5);
+    assert_int_equal(out[1].tick, HB_TRACES);
+    assert_int_equal(out[2].tick, HB_TRACES + 1);
+    assert_int_equal(out[3].tick, HB_TRACES + 2);
+    assert_int_equal(out[4].tick, HB_TRACES + 3);
+    hb_traces_close(&traces);
+}
+
 /* Resources are told whole, over the end of their ring too, until another one lies where they were. */
 static void test_resources(void **state)
 {
     (void)state;
     enum { LENGTH = 1000 };
     hb_traces traces;
-    hb_trace out[2];
+    hb_trace out[4];
     char text[LENGTH];
     char told[LENGTH];
     bool cut;
@@ -302,7 +393,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknown, start, finish),
         cmocka_unit_test_setup_teardown(test_not_logged_in, start, finish),
         cmocka_unit_test_setup_teardown(test_many, start, finish),
+        cmocka_unit_test_setup_teardown(test_ends, start, finish),
+        cmocka_unit_test_setup_teardown(test_end_of_ours, start, finish),
         cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_pings_push_nothing_out),
         cmocka_unit_test(test_resources),
     };
     return cmocka_run_group_tests_name("why", tests, NULL, NULL);

@@ -16,7 +16,9 @@ final class Names {
         "logout",
         "closed",
         "resumed",
-        "admin"
+        "admin",
+        "detached",
+        "expired"
     };
 
     private Names() {}
