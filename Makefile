@@ -655,6 +655,7 @@ $(DIST)/heartbeat.jar: $(PLUGIN) $(DIST)/heartbeat-native.properties native/deps
 	    install -m 644 $$sources/jansson/LICENSE $(DIST_STAGE)/licences/jansson.txt; \
 	    install -m 644 $$zig/LICENSE $(DIST_STAGE)/licences/zig.txt; \
 	    install -m 644 $$zig/lib/libc/mingw/COPYING $(DIST_STAGE)/licences/mingw-w64.txt
+	$(Q)unzip -p java/target/lib/uplot-*.jar 'META-INF/resources/webjars/uplot/*/LICENSE' >$(DIST_STAGE)/licences/uplot.txt
 	$(Q)cd $(DIST)/classes && jar --extract --file $(abspath $(CLASSES))
 	$(Q)cp $(DIST)/heartbeat-native.properties $(DIST)/classes/
 	$(call pack,$(DIST)/classes,$(abspath $(DIST_STAGE))/lib/$(notdir $(CLASSES)))

@@ -39,8 +39,8 @@ final class Heartbeat implements AutoCloseable {
         lastActivity = new LastActivity(core);
         lastActivityListeners = new LastActivityListeners(core);
         lastActivityService = new LastActivityService(core, lastActivityListeners);
-        journal = new Journal(core, new File(home, "heartbeat"));
-        plots = new Plots(core, new File(home, "heartbeat"));
+        journal = new Journal(core, folder(home));
+        plots = new Plots(core, folder(home));
         statistics = new Statistics(core);
         query = new LastActivityQuery(core);
         policy = new PolicyProperty(core);
@@ -57,6 +57,11 @@ final class Heartbeat implements AutoCloseable {
             recording.look();
             plots.look();
         });
+    }
+
+    /** Where everything is kept, in Openfire's own folder. */
+    static File folder(File home) {
+        return new File(home, "heartbeat");
     }
 
     /** @param home Openfire's own folder */
@@ -94,6 +99,14 @@ final class Heartbeat implements AutoCloseable {
 
     Journal journal() {
         return journal;
+    }
+
+    Plots plots() {
+        return plots;
+    }
+
+    Ticker ticker() {
+        return ticker;
     }
 
     LastActivity lastActivity() {

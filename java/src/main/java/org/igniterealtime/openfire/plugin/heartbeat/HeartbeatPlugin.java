@@ -156,6 +156,38 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         return found == null ? null : found.version();
     }
 
+    /** The machine that the library is for, as {@code linux-x86_64}; null if it was refused. */
+    public String platform() {
+        NativeLibrary found = library;
+        return found == null ? null : found.platform();
+    }
+
+    /** Where the library was unpacked; null if it was refused. */
+    public String libraryFile() {
+        NativeLibrary found = library;
+        return found == null ? null : found.file().toString();
+    }
+
+    /** The SHA-256 of the library that is loaded; null if it was refused. */
+    public String librarySha256() {
+        NativeLibrary found = library;
+        return found == null ? null : found.sha256();
+    }
+
+    /**
+     * Why the library's file is not what is loaded: it was exchanged since. Null if it is, or was refused. It reads the
+     * file.
+     */
+    public String libraryChanged() {
+        NativeLibrary found = library;
+        return found == null ? null : found.changed();
+    }
+
+    /** The folder of everything that is kept on disk. */
+    public String folder() {
+        return Heartbeat.folder(home).getPath();
+    }
+
     /** The policy as the property has it; null: all of it follows from Openfire's own settings. */
     public static String policyText() {
         return PolicyProperty.text();
@@ -204,6 +236,18 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     public String journal() {
         Heartbeat heartbeat = running;
         return heartbeat == null ? null : heartbeat.journal().state();
+    }
+
+    /** Why the data of the plots are kept in memory only; null if they are not, or when off. */
+    public String plotsTrouble() {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.plots().trouble();
+    }
+
+    /** Seconds since the core last took a tick; after some Openfire's own idle handling acts. -1 when off. */
+    public long secondsWithoutTick() {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? -1 : heartbeat.ticker().silentSeconds();
     }
 
     /** Why something was done to the sessions with this full or bare JID, as JSON, or null when nothing is known or off. */

@@ -38,12 +38,14 @@ final class NativeLibrary {
     private final String platform;
     private final String version;
     private final Path file;
+    private final String sha256;
     private final String refusal;
 
-    private NativeLibrary(String platform, String version, Path file, String refusal) {
+    private NativeLibrary(String platform, String version, Path file, String sha256, String refusal) {
         this.platform = platform;
         this.version = version;
         this.file = file;
+        this.sha256 = sha256;
         this.refusal = refusal;
     }
 
@@ -63,6 +65,21 @@ final class NativeLibrary {
     /** The library as it was unpacked. */
     Path file() {
         return file;
+    }
+
+    /** Of what is loaded. */
+    String sha256() {
+        return sha256;
+    }
+
+    /** Why the file is not what is loaded, or null if it is. */
+    String changed() {
+        try {
+            String found = sha256(Files.readAllBytes(file));
+            return found.equals(sha256) ? null : file + " has another SHA-256 now: " + found;
+        } catch (IOException e) {
+            return file + " can not be read: " + e;
+        }
     }
 
     /** Loads the library that belongs to these classes from the plugin's folder. */
@@ -106,7 +123,7 @@ final class NativeLibrary {
             if (!loaded.equals(version)) {
                 return refused(platform, file + " is of version " + loaded + ", the plugin of " + version);
             }
-            return new NativeLibrary(platform, version, file, null);
+            return new NativeLibrary(platform, version, file, found, null);
         } catch (IOException | LinkageError e) {
             return refused(platform, file + " can not be loaded: " + messageOf(e));
         } catch (RuntimeException e) {
@@ -234,6 +251,6 @@ final class NativeLibrary {
     }
 
     private static NativeLibrary refused(String platform, String reason) {
-        return new NativeLibrary(platform, "", null, reason);
+        return new NativeLibrary(platform, "", null, "", reason);
     }
 }

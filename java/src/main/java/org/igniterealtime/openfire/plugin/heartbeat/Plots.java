@@ -15,7 +15,7 @@ final class Plots implements AutoCloseable {
     private final NativeCore core;
     private final File folder;
     private long savedNs = System.nanoTime();
-    private String trouble;
+    private volatile String trouble;
 
     Plots(NativeCore core, File folder) {
         this.core = core;
@@ -30,6 +30,11 @@ final class Plots implements AutoCloseable {
                 Log.warn("Plots: {}", line);
             }
         }
+    }
+
+    /** Why they are kept in memory only, or null if they are not. */
+    String trouble() {
+        return trouble;
     }
 
     /** Writes once a minute. */

@@ -28,6 +28,9 @@ final class Ticker implements AutoCloseable {
     private final Thread thread = new Thread(this::run, "heartbeat-tick");
     private volatile boolean stopped;
 
+    /** When the core last took a tick. */
+    private volatile long tickedNs = System.nanoTime();
+
     /** @param look done after each tick, beside the ticking thread: it may have to wait for Openfire */
     Ticker(NativeCore core, Clock clock, Actions actions, Runnable look) {
         this.core = core;
@@ -104,6 +107,12 @@ final class Ticker implements AutoCloseable {
                 actions.submit(due.getLong(at), due.getInt(at + 8), due.getInt(at + 12));
             }
         } while (count == CAPACITY);
+        tickedNs = System.nanoTime();
+    }
+
+    /** Seconds since the core last took a tick. */
+    long silentSeconds() {
+        return TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - tickedNs);
     }
 
     private void look() {

@@ -91,7 +91,8 @@ abstract class Page extends HttpServlet {
         }
     }
 
-    private static void protect(HttpServletResponse response) {
+    /** Headers for whatever we answer. */
+    static void protect(HttpServletResponse response) {
         response.addHeader("Content-Security-Policy", CONTENT_SECURITY_POLICY);
         response.setHeader("X-Content-Type-Options", "nosniff");
         response.setHeader("Referrer-Policy", "same-origin");

@@ -8,12 +8,22 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
 import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin.Asked;
+import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
+import org.igniterealtime.openfire.plugin.heartbeat.LastActivityService;
+import org.igniterealtime.openfire.plugin.heartbeat.UserActivity;
+import org.jivesoftware.openfire.XMPPServer;
+import org.xmpp.packet.JID;
 
-/** The sessions with one full JID, open ones and such that are over: what was done, and why. Pings, and disconnects. */
+/**
+ * The sessions with one full JID, or of one user, open ones and such that are over: what was done, and why. Pings, and
+ * disconnects.
+ */
 public final class SessionPage extends Page {
     private static final long serialVersionUID = 1L;
+
+    /** Users who are shown where nobody has the name that was asked for. */
+    private static final int MOST_ALIKE = 20;
 
     public SessionPage() {
         super("session");
@@ -28,12 +38,16 @@ public final class SessionPage extends Page {
     @Override
     void show(Visit visit, Map<String, Object> model) {
         Texts texts = visit.texts;
-        String jid = visit.parameter("jid");
-        model.put("title", texts.of("title-session"));
+        String jid = normal(visit.parameter("jid"));
+        boolean isUser = jid.indexOf('/') < 0;
+        model.put("title", texts.of(isUser ? "title-user" : "title-session"));
         model.put("jid", jid);
         model.put("again", new Address("session").with("jid", jid).toString());
         String why = jid.isEmpty() ? null : HeartbeatPlugin.loaded().why(jid);
-        model.put("known", why != null);
+        if (isUser) {
+            addUser(jid.replaceFirst("@.*", ""), model, texts);
+        }
+        model.put("known", why != null || model.containsKey("seen"));
         if (why == null) {
             return;
         }
@@ -41,7 +55,11 @@ public final class SessionPage extends Page {
         String confirmed = visit.parameter("confirm");
         List<Map<String, Object>> open = new ArrayList<>();
         for (JsonElement each : all.getAsJsonArray("open")) {
-            Map<String, Object> session = session(each.getAsJsonObject(), jid, texts);
+            JsonObject its = each.getAsJsonObject();
+            String full = isUser ? Json.text(its, "jid") : jid;
+            Map<String, Object> session = session(its, full, texts);
+            session.put("fullJid", isUser ? full : null);
+            session.put("details", new Address("session").with("jid", full).toString());
             session.put("confirming", confirmed.equals(session.get("session")));
             open.add(session);
         }
@@ -54,7 +72,49 @@ public final class SessionPage extends Page {
         model.put("isOpen", !open.isEmpty());
         model.put("decisions", decisions);
         model.put("decided", !decisions.isEmpty());
+        model.put("isUser", isUser);
         model.put("incomplete", !Json.flag(all, "complete"));
+    }
+
+    /** As sessions have it: what is typed may be in capitals, or be the name of the user alone. */
+    private static String normal(String typed) {
+        String domain = XMPPServer.getInstance().getServerInfo().getXMPPDomain();
+        try {
+            if (typed.isEmpty() || typed.indexOf('/') >= 0) {
+                return typed.isEmpty() ? typed : new JID(typed).toString();
+            }
+            return typed.indexOf('@') < 0
+                    ? new JID(typed, domain, null).toString()
+                    : new JID(typed).toString();
+        } catch (IllegalArgumentException e) {
+            return typed; // nobody has it
+        }
+    }
+
+    /** What is known of a user beyond the sessions; and who is called like that, where nobody is called so. */
+    private static void addUser(String user, Map<String, Object> model, Texts texts) {
+        LastActivityService service = HeartbeatPlugin.loaded().lastActivityService();
+        if (service == null || user.isEmpty()) {
+            return;
+        }
+        UserActivity activity = service.of(user);
+        if (activity != null) {
+            model.put("seen", texts.time(activity.lastReadMs()));
+            if (activity.offlineMs() != 0) {
+                model.put("ended", texts.time(activity.offlineMs()));
+                model.put("endedWhy", texts.of("end-" + activity.reason()));
+            }
+            return;
+        }
+        List<Map<String, Object>> alike = new ArrayList<>();
+        for (UserActivity each : service.list(new LastActivityService.Query().containing(user), MOST_ALIKE)) {
+            Map<String, Object> one = new HashMap<>();
+            one.put("name", each.user());
+            one.put("address", new Address("session").with("jid", each.user()).toString());
+            alike.add(one);
+        }
+        model.put("alike", alike);
+        model.put("anyAlike", !alike.isEmpty());
     }
 
     private static Map<String, Object> session(JsonObject from, String jid, Texts texts) {
@@ -75,11 +135,19 @@ public final class SessionPage extends Page {
 
     private static Map<String, Object> decision(JsonObject from, Texts texts) {
         Map<String, Object> decision = new HashMap<>();
+        String jid = Json.text(from, "jid");
+        if (jid != null) {
+            decision.put("device", jid.substring(jid.indexOf('/') + 1));
+            decision.put("its", new Address("session").with("jid", jid).toString());
+        }
         long ago = Json.number(from, "ago_s", 0);
         decision.put("when", texts.time(System.currentTimeMillis() - TimeUnit.SECONDS.toMillis(ago)));
         decision.put("ago", texts.of("ago", texts.span(ago)));
-        decision.put("action", texts.of("action-" + Json.text(from, "action")));
-        decision.put("why", texts.of("why-" + Json.text(from, "why")));
+        String why = Json.text(from, "why");
+        boolean byItself = "nothing".equals(Json.text(from, "action")) && !"spoke".equals(why);
+        decision.put("action", texts.of(byItself ? "action-by-itself" : "action-" + Json.text(from, "action")));
+        decision.put("kind", byItself ? "end" : "ping".equals(Json.text(from, "action")) ? "ping" : "deed");
+        decision.put("why", texts.of("why-" + why));
         decision.put("session", Json.text(from, "session"));
         return decision;
     }

@@ -70,6 +70,13 @@ public final class Texts implements Mustache.CustomContext {
         return NumberFormat.getIntegerInstance(locale).format(value);
     }
 
+    /** A number with one decimal place, if it has any. */
+    String decimal(double value) {
+        NumberFormat format = NumberFormat.getNumberInstance(locale);
+        format.setMaximumFractionDigits(1);
+        return format.format(value);
+    }
+
     String time(long ms) {
         return DateTimeFormatter.ofLocalizedDateTime(FormatStyle.MEDIUM)
                 .withLocale(locale)

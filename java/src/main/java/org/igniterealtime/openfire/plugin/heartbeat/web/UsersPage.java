@@ -81,6 +81,7 @@ public final class UsersPage extends Page {
     private static Map<String, Object> row(UserActivity user, UsersQuery query, long now, Texts texts) {
         Map<String, Object> row = new HashMap<>();
         row.put("user", user.user());
+        row.put("about", new Address("session").with("jid", user.user()).toString());
         row.put("sessions", new Address("sessions").with("q", user.user() + "@").toString());
         row.put("erase", query.address("users").with("confirm", user.user()).toString());
         row.put("online", user.isOnline());

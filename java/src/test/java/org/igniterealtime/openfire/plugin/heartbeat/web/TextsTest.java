@@ -27,12 +27,12 @@ class TextsTest {
 
     /** The core names these: keys of the policy and their words, states, reasons, verbs. */
     private static final Pattern BY_THE_CORE = Pattern.compile(
-            "(?:key|help)-(?:idle|ping|ack_timeout|retries|spread|on_dead|login_within|pings_per_tick|last_activity|forget_after)"
-                    + "|on_dead-(?:auto|close|cut)|last_activity-(?:last_read|offline)|unit-[smhd]|end-(?:none|logout|closed|no-answer|silent|admin)|sm-(?:off|on|resumable)"
+            "last-(?:hour|day|week)|(?:key|help)-(?:idle|ping|ack_timeout|retries|spread|on_dead|login_within|pings_per_tick|last_activity|forget_after)"
+                    + "|on_dead-(?:auto|close|cut)|last_activity-(?:last_read|offline)|unit-[smhd]|end-(?:none|logout|closed|no-answer|silent|admin|not-logged-in)|sm-(?:off|on|resumable)"
                     + "|column-(?:jid|ends|silent|rtt|pings|transport|state)"
                     + "|state-(?:connected|alive|pinging|pinged|closing|detached|closed)"
                     + "|action-(?:nothing|ping|disconnect|close|cut|abort|unavailable)"
-                    + "|why-(?:none|idle|retry|no-answer|silent|not-logged-in|stuck|not-told|spoke|logout|closed|resumed|admin)");
+                    + "|why-(?:none|idle|retry|no-answer|silent|not-logged-in|stuck|not-told|spoke|logout|closed|resumed|admin|detached|expired)");
 
     private static Properties read(String file) throws IOException {
         Properties texts = new Properties();

@@ -99,7 +99,7 @@ final class Browser implements AutoCloseable {
         }
     }
 
-    WebDriver driver() {
+    ChromeDriver driver() {
         return driver;
     }
 

@@ -4,13 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.Gson;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.igniterealtime.openfire.heartbeat.harness.Event;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
@@ -32,7 +39,7 @@ import org.openqa.selenium.WebElement;
 final class ConsoleTest {
     private static final String POLICY = "plugin.heartbeat.policy";
     private static final String ENABLED = "plugin.heartbeat.enabled";
-    private static final List<String> PAGES = List.of("settings", "sessions", "users");
+    private static final List<String> PAGES = List.of("overview", "settings", "sessions", "session", "users");
 
     private static OpenfireServer server;
     private static Browser browser;
@@ -311,6 +318,49 @@ final class ConsoleTest {
         }
     }
 
+    @Test
+    void whyAUserWasDisconnectedIsFoundByTheName() {
+        try (RawClient phone = login("bob", "phone-of-<b>");
+                RawClient desk = login("bob", "desk")) {
+            browser.open("session?jid=bob%40console.test%2Fdesk");
+            browser.press(".hb-disconnect");
+            browser.press("button[value=disconnect]");
+            desk.await("the end", event -> event.kind() == Event.Kind.CLOSED);
+            phone.close();
+            browser.open("overview");
+            browser.fill("#ask-jid", "BOB");
+            browser.find("#ask-jid").sendKeys(Keys.ENTER);
+            browser.waitFor(by -> browser.driver().getCurrentUrl().contains("session?jid=BOB"), "the page of the user");
+            browser.waitFor(
+                    by -> {
+                        browser.open("session?jid=BOB");
+                        return browser.text().contains("No session of this user is open.");
+                    },
+                    "both ends");
+            browser.look("user");
+            // The newest first: the connection that was closed, then what was done to the other device.
+            List<String> rows = browser.all("#decisions tbody tr").stream().map(WebElement::getText).toList();
+            assertTrue(rows.get(0).contains("not by Heartbeat") && rows.get(0).contains("phone-of-<b>"), rows.toString());
+            assertTrue(
+                    rows.stream().anyMatch(row -> row.contains("closed, with an error")
+                            && row.contains("an administrator asked for it")
+                            && row.contains("desk")),
+                    rows.toString());
+            assertTrue(browser.text().contains("Last session ended"), browser.text());
+            browser.press("#decisions tbody tr:first-child a");
+            assertTrue(browser.text().contains("bob@console.test/phone-of-<b>"), browser.text());
+            browser.open("session?jid=bo");
+            browser.press("#heartbeat li a[href$='jid=bob']");
+            assertTrue(browser.text().contains("an administrator asked for it"), browser.text());
+            browser.open("users?q=bob");
+            assertEquals("bob", browser.find("td.hb-jid a[href$='jid=bob']").getText());
+            browser.open("session?jid=%3Cscript%3Edocument.title%3D%27stolen%27%3C%2Fscript%3E");
+            assertTrue(browser.text().contains("Nothing is known of this user or JID."), browser.text());
+            assertFalse(browser.has("#heartbeat script"));
+            browser.assertQuiet();
+        }
+    }
+
     // ---- Last activity.
 
     @Test
@@ -350,6 +400,226 @@ final class ConsoleTest {
         }
     }
 
+    // ---- Overview.
+
+    private static final String ALIVE = "#1c7c1c";
+
+    /** Of the fourth reason, an administrator. */
+    private static final String ADMIN = "#6b6b6b";
+
+    /** Pixels of a colour in the canvas of a plot. */
+    private static final String PIXELS = "var canvas = document.querySelector('#plot-' + arguments[0] + ' canvas');"
+            + "var colour = arguments[1];"
+            + "if (!canvas) { return 0; }"
+            + "var wanted = [1, 3, 5].map(function (at) { return parseInt(colour.substr(at, 2), 16); });"
+            + "var copy = document.createElement('canvas');"
+            + "copy.width = canvas.width;"
+            + "copy.height = canvas.height;"
+            + "var drawn = copy.getContext('2d', {willReadFrequently: true});"
+            + "drawn.drawImage(canvas, 0, 0);"
+            + "var data = drawn.getImageData(0, 0, copy.width, copy.height).data;"
+            + "var count = 0;"
+            + "for (var i = 0; i < data.length; i += 4) {"
+            + "  if (data[i + 3] > 200 && wanted.every(function (part, at) { return Math.abs(part - data[i + at]) < 24; })) {"
+            + "    count++;"
+            + "  }"
+            + "}"
+            + "return count;";
+
+    private static long pixels(String plot, String colour) {
+        return (Long) browser.driver().executeScript(PIXELS, plot, colour);
+    }
+
+    private static String value(String plot, int line) {
+        return browser.find("#plot-" + plot + " .hb-legend button:nth-of-type(" + line + ") b").getText();
+    }
+
+    /** Opens the overview as it is when the server tells this in the place of its figures. */
+    private static void openOverviewWith(String status, String json) {
+        Object id = browser.driver()
+                .executeCdpCommand(
+                        "Page.addScriptToEvaluateOnNewDocument",
+                        Map.of(
+                                "source",
+                                "window.fetch = function () { return Promise.resolve(new Response("
+                                        + new Gson().toJson(json) + ", {status: " + status + "})); };"))
+                .get("identifier");
+        browser.open("overview");
+        browser.driver().executeCdpCommand("Page.removeScriptToEvaluateOnNewDocument", Map.of("identifier", id));
+    }
+
+    /** What was drawn once: one line, over three steps. */
+    private static String figures(String id, boolean bars, String name, String... values) {
+        return "{\"step_s\":10,\"from_s\":1700000000,\"count\":3,\"zone\":\"UTC\",\"language\":\"en\",\"plots\":[{\"id\":\"" + id
+                + "\",\"title\":\"T\",\"bars\":" + bars + ",\"none\":\"Nothing at all.\",\"lines\":[{\"key\":\"k\",\"name\":"
+                + new Gson().toJson(name) + ",\"values\":[" + String.join(",", values) + "]}]}]}";
+    }
+
+    @Test
+    void plotsAreDrawnFromWhatHappened() {
+        try (RawClient alice = login("alice", "plotted");
+                RawClient bob = login("bob", "plotted")) {
+            browser.open("session?jid=bob%40console.test%2Fplotted");
+            browser.press("button[value=ping]");
+            browser.press(".hb-disconnect");
+            browser.press("button[value=disconnect]");
+            bob.await("the end", event -> event.kind() == Event.Kind.CLOSED);
+            browser.waitFor(
+                    by -> {
+                        browser.open("overview");
+                        browser.find("#plot-disconnects canvas");
+                        return pixels("disconnects", ADMIN) > 0 && !value("rtt", 1).equals("\u2013");
+                    },
+                    "bob's end and his round trip in the plots");
+            browser.look("overview");
+            assertTrue(pixels("sessions", ALIVE) > 0, "the line of those who are alive");
+            assertTrue(Double.parseDouble(value("sessions", 1)) > 0, "how many are alive");
+            assertTrue(Double.parseDouble(value("disconnects", 4)) >= 1, "how many an administrator disconnected");
+            assertFalse(browser.find("#plot-disconnects .hb-none").isDisplayed());
+            assertTrue(browser.find("#plot-sessions [role=img]").getAttribute("aria-label").contains("alive"));
+            assertFalse(browser.find("#figures table").isDisplayed());
+            assertTrue(browser.find("#state").getText().contains("on disk, encrypted"), browser.text());
+            assertTrue(browser.find("#state").getText().matches("(?s).*SHA-256 [0-9a-f]{64}.*"), browser.text());
+            assertTrue(browser.text().contains("Heartbeat is in charge of silent clients"), browser.text());
+            browser.assertQuiet();
+        }
+    }
+
+    @Test
+    void eachSpanHasItsOwnFigures() throws Exception {
+        browser.open("overview");
+        assertTrue(browser.text().contains("in each 10 s"), browser.text());
+        browser.press(".hb-spans a[href$='=week']");
+        browser.find("#plot-sessions canvas");
+        assertEquals("Last week", browser.find(".hb-spans [aria-current]").getText());
+        assertTrue(browser.text().contains("in each 30 min"), browser.text());
+        browser.look("overview-week");
+        for (String span : List.of("hour 10 360", "day 300 288", "week 1800 336")) {
+            String[] parts = span.split(" ");
+            HttpResponse<String> answer = ask("GET", "overview.json?span=" + parts[0], "", "Cookie", cookie());
+            assertTrue(answer.headers().firstValue("Content-Type").orElse("").startsWith("application/json"));
+            JsonObject json = JsonParser.parseString(answer.body()).getAsJsonObject();
+            assertEquals(parts[1], json.get("step_s").getAsString());
+            assertEquals(parts[2], json.get("count").getAsString());
+            JsonObject alive = json.getAsJsonArray("plots").get(0).getAsJsonObject().getAsJsonArray("lines").get(0).getAsJsonObject();
+            assertEquals("alive", alive.get("key").getAsString());
+            assertEquals(parts[2], Integer.toString(alive.getAsJsonArray("values").size()));
+            assertFalse(alive.getAsJsonArray("values").asList().get(Integer.parseInt(parts[2]) - 1).isJsonNull(), "now");
+        }
+        browser.open("overview?span=%22%3E%3Cscript%3Edocument.title%3D%27stolen%27%3C%2Fscript%3E");
+        assertEquals("Last hour", browser.find(".hb-spans [aria-current]").getText());
+        assertFalse(browser.has("#heartbeat script"));
+        browser.assertQuiet();
+    }
+
+    @Test
+    void whatIsEmptySaysSoAndNamesAreNoMarkup() {
+        openOverviewWith("200", figures("sessions", false, HOSTILE, "null", "null", "null"));
+        assertEquals("Nothing at all.", browser.find("#plot-sessions .hb-none").getText());
+        assertTrue(browser.find("#plot-sessions .hb-legend").getText().contains(HOSTILE));
+        assertFalse(browser.has("#heartbeat img"));
+        assertEquals(0, pixels("sessions", ALIVE));
+        openOverviewWith("200", figures("disconnects", true, "n", "0", "0", "0"));
+        assertTrue(browser.find("#plot-disconnects .hb-none").isDisplayed());
+        openOverviewWith("200", figures("disconnects", true, "n", "0", "3", "0"));
+        assertFalse(browser.find("#plot-disconnects .hb-none").isDisplayed());
+        assertTrue(pixels("disconnects", ALIVE) > 100, "a bar");
+        // A single value between gaps has no line, and must be seen.
+        openOverviewWith("200", figures("sessions", false, "n", "null", "5", "null"));
+        assertTrue(pixels("sessions", ALIVE) > 0, "a point");
+        browser.assertQuiet();
+        openOverviewWith("503", "");
+        assertTrue(browser.find("#plots-failed").isDisplayed());
+        assertTrue(browser.find("#figures table").isDisplayed());
+        assertFalse(browser.find("#plots").isDisplayed());
+        browser.forgetSaid();
+    }
+
+    @Test
+    void plotsCanBeReadWithTheKeyboard() {
+        openOverviewWith("200", figures("sessions", false, "name", "1", "2", "3"));
+        WebElement plot = browser.find("#plot-sessions [role=img]");
+        plot.sendKeys(Keys.ARROW_LEFT);
+        browser.waitFor(by -> value("sessions", 1).equals("2"), "the value before the last");
+        assertTrue(browser.find("#plot-sessions .hb-unseen").getAttribute("textContent").contains(": name 2"));
+        plot.sendKeys(Keys.HOME);
+        browser.waitFor(by -> value("sessions", 1).equals("1"), "the first value");
+        assertTrue(pixels("sessions", ALIVE) > 0);
+        browser.find("#plot-sessions .hb-legend button").sendKeys(Keys.ENTER);
+        assertEquals("false", browser.find("#plot-sessions .hb-legend button").getAttribute("aria-pressed"));
+        browser.waitFor(by -> pixels("sessions", ALIVE) == 0, "the line to be gone");
+        browser.assertQuiet();
+    }
+
+    @Test
+    void withoutScriptsTheFiguresAreATable() {
+        try (RawClient alice = login("alice", "counted");
+                Browser plain = new Browser(server.webConsole(), false)) {
+            plain.open("overview");
+            assertFalse(plain.find("#plots").isDisplayed());
+            assertEquals(14, plain.all("#figures thead tr:nth-child(2) th").size());
+            List<WebElement> cells = plain.all("#figures tbody tr:first-child td");
+            assertEquals(14, cells.size());
+            assertTrue(Double.parseDouble(cells.get(0).getText()) > 0, "who is alive");
+            assertTrue(plain.all("#figures tbody tr").size() <= 360);
+            plain.picture("overview-plain");
+        }
+    }
+
+    @Test
+    void whatIsWrongIsSaidFirst() throws Exception {
+        Path folder = server.home().resolve("heartbeat");
+        Path aside = server.home().resolve("heartbeat-aside");
+        server.set(POLICY, "{\"idle\": \"<img src=x>\"}");
+        browser.open("overview");
+        assertTrue(browser.find(".hb-warning").getText().contains("holds a text that is refused"), browser.text());
+        server.set(POLICY, "{\"idle\": \"off\"}");
+        browser.open("overview");
+        assertTrue(browser.find(".hb-warning").getText().contains("never pinged, and never disconnected"), browser.text());
+        server.delete(POLICY);
+        server.set(ENABLED, "false");
+        browser.open("overview");
+        assertTrue(browser.find(".hb-warning").getText().contains("Heartbeat is switched off"), browser.text());
+        assertTrue(browser.find("#state").getText().contains("SHA-256"), browser.text());
+        assertFalse(browser.has("#plots"));
+        browser.look("overview-off");
+        Files.move(folder, aside);
+        Files.createFile(folder);
+        try {
+            server.set(ENABLED, "true");
+            browser.open("overview");
+            assertTrue(browser.find(".hb-warning").getText().contains("is kept in memory only"), browser.text());
+            assertFalse(browser.has(".hb-ok"));
+            browser.look("overview-warned");
+        } finally {
+            server.set(ENABLED, "false");
+            Files.delete(folder);
+            Files.move(aside, folder);
+        }
+        server.set(ENABLED, "true");
+        server.command("kill-thread", "heartbeat-tick");
+        browser.waitFor(
+                by -> {
+                    browser.open("overview");
+                    return browser.text().contains("clock has stood still for");
+                },
+                "the warning of a clock that stands still");
+        server.set(ENABLED, "false");
+        Path library = Path.of(browser.find("#state tr:nth-child(2) td").getText());
+        byte[] whole = Files.readAllBytes(library);
+        Files.write(library, new byte[] {0}, StandardOpenOption.APPEND);
+        try {
+            browser.open("overview");
+            assertTrue(browser.text().contains("not the one that is running"), browser.text());
+        } finally {
+            Files.write(library, whole);
+        }
+        server.set(ENABLED, "true");
+        browser.open("overview");
+        assertFalse(browser.has(".hb-warning"), browser.text());
+        browser.assertQuiet();
+    }
+
     // ---- What does not come from the pages.
 
     private static HttpResponse<String> ask(String method, String page, String body, String... headers)
@@ -372,7 +642,9 @@ final class ConsoleTest {
 
     @Test
     void nobodySeesOrChangesAnythingWithoutALogin() throws Exception {
-        assertEquals(302, ask("GET", "users.csv", "").statusCode());
+        for (String file : List.of("users.csv", "overview.json", "uplot.js", "uplot.css")) {
+            assertEquals(302, ask("GET", file, "").statusCode(), file);
+        }
         for (String page : PAGES) {
             assertEquals(302, ask("GET", page, "").statusCode(), page);
             assertEquals(302, ask("POST", page, "do=off").statusCode(), page);
