@@ -6,6 +6,7 @@
 #include "platform.h"
 
 #define BLOCK_UNITS (1U << HB_USER_BLOCK_BITS)
+#define MANY ((size_t)1 << 28) /* more than there is room for */
 
 size_t hb_utf8_cut(const char *text, size_t length, size_t max)
 {
@@ -237,6 +238,20 @@ hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_
     hb_user_unlock(users, user);
     users->count++;
     return fresh;
+}
+
+void hb_users_reserve(hb_users *users, size_t count)
+{
+    if (count > MANY)
+        return;
+    /* One in ten has enough more than the mean to grow once. */
+    for (size_t i = 0; i < HB_USER_STRIPES; i++)
+        (void)hb_places_reserve(users, &users->stripes[i], (uint32_t)(count / HB_USER_STRIPES));
+}
+
+void hb_users_expect(const hb_users *users, uint64_t hash)
+{
+    hb_places_expect(&users->stripes[hb_stripe_of(hash)], hash);
 }
 
 void hb_users_forget(hb_users *users, hb_user_ref ref)

@@ -127,6 +127,12 @@ uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length);
 /* The user of that name, made if unknown. HB_NO_USER: out of memory. length is at most HB_JID_MAX. */
 hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length);
 
+/* So many users are to come: makes room for them at once. Without memory it grows on the way. */
+void hb_users_reserve(hb_users *users, size_t count);
+
+/* A user with this hash is got soon: has the processor fetch their place meanwhile. */
+void hb_users_expect(const hb_users *users, uint64_t hash);
+
 /* What is known of a user without the sessions that are open. 1: found, 0: unknown. */
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out);
 

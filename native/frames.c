@@ -18,6 +18,8 @@ static const uint8_t MAGIC[8] = {'H', 'B', 'L', 'A', 'S', 'T', '\r', '\n'};
 enum { RECORD_USER = 'U', RECORD_FORGOTTEN = 'F', RECORD_END = 'E' };
 #define NO_STATUS 0xffffu
 
+#define AHEAD 16 /* records that are told of before they are taken */
+
 static void put(uint8_t *out, uint64_t value, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)
@@ -158,44 +160,67 @@ int hb_frames_finish(hb_frames *frames, int *why)
     return write_frame(frames, why);
 }
 
-/* The records of a frame that is authentic. False: they are not what we write. */
-static bool take_records(const uint8_t *at, const uint8_t *end, const hb_journal_reader *reader, uint64_t *records,
-                         bool *finished, int *code)
+/* One record: where the next one begins, or NULL if it is not what we write. */
+static const uint8_t *parse(const uint8_t *at, const uint8_t *end, hb_last *last)
 {
-    while (at < end) {
-        size_t left = (size_t)(end - at);
-        uint8_t type = *at;
-        if (type == RECORD_END) {
-            *finished = left == 9 && get(at + 1, 8) == *records;
+    size_t left = (size_t)(end - at);
+    uint8_t type = *at;
+    size_t name = left >= 3 ? (size_t)get(at + 1, 2) : 0;
+
+    if ((type != RECORD_USER && type != RECORD_FORGOTTEN) || !name || name > HB_JID_MAX || left < 3 + name)
+        return NULL;
+    *last = (hb_last){.name = (const char *)at + 3, .name_length = name, .forgotten = type == RECORD_FORGOTTEN};
+    at += 3 + name;
+    if (last->forgotten)
+        return at;
+    if (end - at < 19)
+        return NULL;
+    last->seen_ms = (int64_t)get(at, 8);
+    last->offline_ms = (int64_t)get(at + 8, 8);
+    last->why = (hb_reason)at[16];
+    size_t status = (size_t)get(at + 17, 2);
+    at += 19;
+    if (status == NO_STATUS)
+        return at;
+    if (status > HB_STATUS_MAX || (size_t)(end - at) < status)
+        return NULL;
+    last->status = (const char *)at;
+    last->status_length = status;
+    return at + status;
+}
+
+/* The records of a frame that is authentic. False: they are not what we write. */
+static bool count_records(const uint8_t *at, const uint8_t *end, uint64_t *records, bool *finished)
+{
+    hb_last last;
+
+    while (at && at < end) {
+        if (*at == RECORD_END) {
+            *finished = end - at == 9 && get(at + 1, 8) == *records;
             return *finished;
         }
-        size_t name = left >= 3 ? (size_t)get(at + 1, 2) : 0;
-        if ((type != RECORD_USER && type != RECORD_FORGOTTEN) || !name || name > HB_JID_MAX || left < 3 + name)
-            return false;
-        hb_last last = {.name = (const char *)at + 3, .name_length = name, .forgotten = type == RECORD_FORGOTTEN};
-        at += 3 + name;
-        if (!last.forgotten) {
-            if (end - at < 19)
-                return false;
-            last.seen_ms = (int64_t)get(at, 8);
-            last.offline_ms = (int64_t)get(at + 8, 8);
-            last.why = (hb_reason)at[16];
-            size_t status = (size_t)get(at + 17, 2);
-            at += 19;
-            if (status != NO_STATUS) {
-                if (status > HB_STATUS_MAX || (size_t)(end - at) < status)
-                    return false;
-                last.status = (const char *)at;
-                last.status_length = status;
-                at += status;
-            }
-        }
-        *code = reader ? reader->take(reader->to, &last) : HB_OK;
-        if (*code < 0)
-            return true;
-        ++*records;
+        at = parse(at, end, &last);
+        *records += at != NULL;
     }
-    return true;
+    return at != NULL;
+}
+
+/* Hands out the records of a frame that were counted. */
+static int hand_out(const uint8_t *at, const uint8_t *end, const hb_journal_reader *reader)
+{
+    const uint8_t *ahead = at;
+    hb_last last;
+    int code = HB_OK;
+
+    for (size_t told = 0, taken = 0; code >= 0 && at < end && *at != RECORD_END; taken++) {
+        for (; reader->soon && told <= taken + AHEAD && ahead < end && *ahead != RECORD_END; told++) {
+            ahead = parse(ahead, end, &last);
+            reader->soon(reader->to, &last);
+        }
+        at = parse(at, end, &last);
+        code = reader->take(reader->to, &last);
+    }
+    return code < 0 ? code : HB_OK;
 }
 
 static hb_found look_at_header(const uint8_t *bytes, size_t length, hb_file_kind kind, const uint8_t *key_id)
@@ -237,7 +262,7 @@ static int unseal(uint8_t *bytes, size_t length, const uint8_t *key, size_t *goo
         if (size == SIZE_MAX)
             break;
         code = hb_seal_get(&seal, plain, (uint32_t)size, plain + size);
-        if (code != 1 || !take_records(plain, plain + size, NULL, records, finished, &code))
+        if (code != 1 || !count_records(plain, plain + size, records, finished))
             break;
         at += LENGTH + size + HB_SEAL_TAG;
     }
@@ -250,7 +275,6 @@ int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8
 {
     uint8_t key_id[HB_SEAL_KEY_ID];
     bool finished = false;
-    uint64_t taken = 0;
 
     *good = 0;
     *records = 0;
@@ -267,11 +291,12 @@ int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8
     *found = whole ? HB_FOUND_WHOLE : HB_FOUND_TORN;
     if (!reader || (!whole && kind == HB_FILE_SNAPSHOT))
         return HB_OK;
-    finished = false;
-    for (size_t at = HEADER; code >= 0 && at < *good;) {
+    if (reader->expect && kind == HB_FILE_SNAPSHOT)
+        reader->expect(reader->to, *records);
+    for (size_t at = HEADER; code == HB_OK && at < *good;) {
         size_t size = frame_at(bytes, *good, at);
-        (void)take_records(bytes + at + LENGTH, bytes + at + LENGTH + size, reader, &taken, &finished, &code);
+        code = hand_out(bytes + at + LENGTH, bytes + at + LENGTH + size, reader);
         at += LENGTH + size + HB_SEAL_TAG;
     }
-    return code < 0 ? code : HB_OK;
+    return code;
 }

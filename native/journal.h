@@ -34,9 +34,14 @@ typedef struct hb_last {
     size_t status_length;
 } hb_last;
 
-/* What hb_journal_open tells of: each record in the order of its writing, and in words what is not as it should be. */
+/*
+ * What hb_journal_open tells of: each record in the order of its writing, and in words what is not as it should be.
+ * expect and soon may be NULL: they are there so that what will be needed can be got ready.
+ */
 typedef struct hb_journal_reader {
-    int (*take)(void *to, const hb_last *last); /* negative ends the opening with that code */
+    void (*expect)(void *to, uint64_t records);  /* a snapshot has so many, of as many users */
+    void (*soon)(void *to, const hb_last *last); /* it is taken a few records later */
+    int (*take)(void *to, const hb_last *last);  /* negative ends the opening with that code */
     void (*say)(void *to, const char *line);
     void *to;
 } hb_journal_reader;

@@ -15,6 +15,7 @@
 #define CHUNK 64                  /* users gathered while the lock is held */
 #define AWAY_FLUSHES 5u           /* flushes between two tries to come back to the disk */
 #define WIPE_TICKS 60u            /* between two snapshots that are made for the sake of users who were forgotten */
+#define HASHES 64                 /* more than are told of before they are taken */
 #define KEY_TICKS 60u             /* between two tries to change the key */
 #define SWEEP_TICKS (24u * 3600u) /* between two looks for users who were not here for too long */
 
@@ -34,6 +35,9 @@ typedef struct hearing {
     hb_core *core;
     hb_core_say *say; /* or NULL */
     void *to;
+    uint64_t hashes[HASHES]; /* of the names that will be taken */
+    size_t soon;
+    size_t taken;
 } hearing;
 
 /* All that follows with the core's lock held. */
@@ -371,9 +375,8 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
 }
 
 /* What was known before. Of who is here it is known better. With the core's lock held. */
-static int take(hb_core *core, const hb_last *last)
+static int take(hb_core *core, const hb_last *last, uint64_t hash)
 {
-    uint64_t hash = hb_users_hash(&core->users, last->name, last->name_length);
     int code = HB_OK;
 
     hb_user_ref ref = last->forgotten ? HB_NO_USER : hb_users_get(&core->users, hash, last->name, last->name_length);
@@ -400,13 +403,34 @@ static int take(hb_core *core, const hb_last *last)
     return code;
 }
 
-static int hear_last(void *to, const hb_last *last)
+static void hear_count(void *to, uint64_t records)
 {
     hb_core *core = ((hearing *)to)->core;
 
     pthread_mutex_lock(&core->lock);
-    int code = take(core, last);
+    hb_users_reserve(&core->users, (size_t)records);
     pthread_mutex_unlock(&core->lock);
+}
+
+/* Among a million each user is a miss of the caches: it is under way before its turn. */
+static void hear_soon(void *to, const hb_last *last)
+{
+    hearing *h = to;
+    uint64_t hash = hb_users_hash(&h->core->users, last->name, last->name_length);
+
+    h->hashes[h->soon++ % HASHES] = hash;
+    pthread_mutex_lock(&h->core->lock);
+    hb_users_expect(&h->core->users, hash);
+    pthread_mutex_unlock(&h->core->lock);
+}
+
+static int hear_last(void *to, const hb_last *last)
+{
+    hearing *h = to;
+
+    pthread_mutex_lock(&h->core->lock);
+    int code = take(h->core, last, h->hashes[h->taken++ % HASHES]);
+    pthread_mutex_unlock(&h->core->lock);
     return code;
 }
 
@@ -445,7 +469,8 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
                          hb_error *error)
 {
     hearing h = {.core = core, .say = say, .to = to};
-    const hb_journal_reader reader = {.take = hear_last, .say = hear_line, .to = &h};
+    const hb_journal_reader reader = {
+        .expect = hear_count, .soon = hear_soon, .take = hear_last, .say = hear_line, .to = &h};
 
     hb_error own = {0};
 
@@ -542,7 +567,7 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
     pthread_mutex_lock(&core->lock);
     bool known = hb_users_ref(&core->users, name, length) != HB_NO_USER;
     if (!known)
-        code = take(core, &last);
+        code = take(core, &last, hb_users_hash(&core->users, name, length));
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
     if (!known && ref)
         hb_last_touch(core, ref);

@@ -158,13 +158,11 @@ static uint32_t tag_of(const hb_users *users, const hb_user_place *place)
     return (uint32_t)hash;
 }
 
-int hb_places_grow(hb_users *users, hb_user_stripe *stripe)
+static int resize(hb_users *users, hb_user_stripe *stripe, uint32_t capacity)
 {
     const hb_user_stripe old = {.chunks = stripe->chunks, .capacity = stripe->capacity};
-    hb_user_stripe larger = {.capacity = more_than(old.capacity)};
+    hb_user_stripe larger = {.capacity = capacity};
 
-    if (stripe->count * 5 < old.capacity * 4)
-        return HB_OK;
     larger.chunks = new_chunks(users, larger.capacity);
     if (!larger.chunks)
         return HB_ENOMEM;
@@ -185,6 +183,28 @@ int hb_places_grow(hb_users *users, hb_user_stripe *stripe)
     if (old.capacity)
         free_chunks(users, old.chunks, old.capacity);
     return HB_OK;
+}
+
+int hb_places_grow(hb_users *users, hb_user_stripe *stripe)
+{
+    return stripe->count * 5 < stripe->capacity * 4 ? HB_OK : resize(users, stripe, more_than(stripe->capacity));
+}
+
+int hb_places_reserve(hb_users *users, hb_user_stripe *stripe, uint32_t count)
+{
+    uint32_t capacity = (count * 5 / 4 + HB_USER_CHUNK) / HB_USER_CHUNK * HB_USER_CHUNK;
+
+    /* Few are quick to move. */
+    return count < HB_USER_CHUNK || stripe->capacity >= capacity ? HB_OK : resize(users, stripe, capacity);
+}
+
+void hb_places_expect(const hb_user_stripe *stripe, uint64_t hash)
+{
+    if (!stripe->capacity)
+        return;
+    const char *place = (const char *)hb_place_at(stripe, home_of(stripe, (uint32_t)hash));
+    __builtin_prefetch(place, 1);
+    __builtin_prefetch(place + LINE_BYTES, 1); /* every second name is there */
 }
 
 void hb_places_close(hb_users *users, hb_user_stripe *stripe)

@@ -59,6 +59,12 @@ hb_user_place *hb_place_of_user(const hb_users *users, const hb_user *user);
 /* Makes room for one more, if there is little: beside the old index, so that lookups wait for the change only. */
 int hb_places_grow(hb_users *users, hb_user_stripe *stripe);
 
+/* Makes room for so many at once, so that it need not grow on the way there. */
+int hb_places_reserve(hb_users *users, hb_user_stripe *stripe, uint32_t count);
+
+/* A name with this hash will be looked for soon. */
+void hb_places_expect(const hb_user_stripe *stripe, uint64_t hash);
+
 /* Frees a place. With the stripe's lock. */
 void hb_places_remove(const hb_users *users, hb_user_stripe *stripe, const hb_user_place *place);
 

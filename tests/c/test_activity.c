@@ -227,6 +227,40 @@ static void test_many(void **state)
     assert_in_range(users.bytes, COUNT * (sizeof(hb_user) + sizeof(hb_user_place)), COUNT * 70);
 }
 
+/* As many as were expected find their room: it hardly grows for them, and there is not too much of it. */
+static void test_reserve(void **state)
+{
+    (void)state;
+    enum { COUNT = 200000 };
+    char name[32];
+    hb_users_reserve(&users, 1000); /* so few are left to grow */
+    assert_int_equal(users.bytes, 0);
+    hb_users_reserve(&users, SIZE_MAX); /* nobody has so many */
+    assert_int_equal(users.bytes, 0);
+    for (int i = 0; i < 100; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        (void)seen_at(get(name, 12), i + 1);
+    }
+    hb_users_reserve(&users, COUNT);
+    size_t places = users.bytes - 100 * sizeof(hb_user);
+    assert_in_range(places, COUNT * sizeof(hb_user_place) * 5 / 4, COUNT * 70 - COUNT * sizeof(hb_user));
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        hb_users_expect(&users, hb_users_hash(&users, name, 12));
+        if (i >= 100)
+            (void)seen_at(get(name, 12), i + 1);
+    }
+    size_t bytes = users.bytes;
+    assert_in_range(bytes, places + COUNT * sizeof(hb_user), COUNT * 70);
+    assert_in_range(bytes - COUNT * sizeof(hb_user), places, places * 51 / 50);
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        assert_int_equal(seen_ms(find(name, 12)), i + 1);
+    }
+    hb_users_reserve(&users, COUNT / 2);
+    assert_int_equal(users.bytes, bytes);
+}
+
 static void test_status(void **state)
 {
     (void)state;
@@ -372,9 +406,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_siphash), cmocka_unit_test(test_utf8_cut), with_users(test_empty),
         with_users(test_names),         with_users(test_every_length),   with_users(test_same_hash),
-        with_users(test_many),          with_users(test_status),         with_users(test_long_status),
-        with_users(test_set_back),      with_users(test_changes),        with_users(test_forget),
-        with_users(test_next),
+        with_users(test_many),          with_users(test_reserve),        with_users(test_status),
+        with_users(test_long_status),   with_users(test_set_back),       with_users(test_changes),
+        with_users(test_forget),        with_users(test_next),
     };
     return cmocka_run_group_tests_name("activity", tests, NULL, NULL);
 }

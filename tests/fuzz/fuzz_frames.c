@@ -14,10 +14,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t key[HB_SEAL_KEY] = {1, 2, 3};
 
+/* What was told of, and is to be taken in that order. */
+static struct ahead {
+    const char *names[32];
+    size_t told;
+    size_t taken;
+    uint64_t expected;
+} ahead;
+
+static void expect(void *to, uint64_t records)
+{
+    (void)to;
+    ahead.expected = records;
+}
+
+static void soon(void *to, const hb_last *last)
+{
+    (void)to;
+    if (ahead.told - ahead.taken >= 32)
+        abort();
+    ahead.names[ahead.told++ % 32] = last->name;
+}
+
 static int take(void *to, const hb_last *last)
 {
     size_t *bytes = to;
 
+    if (ahead.told == ahead.taken || ahead.names[ahead.taken++ % 32] != last->name)
+        abort();
     if (!last->name_length || last->name_length > HB_JID_MAX || last->status_length > HB_STATUS_MAX)
         abort();
     for (size_t i = 0; i < last->name_length; i++)
@@ -30,12 +54,18 @@ static int take(void *to, const hb_last *last)
 static hb_found read_all(uint8_t *bytes, size_t length, hb_file_kind kind)
 {
     size_t sum = 0;
-    const hb_journal_reader reader = {.take = take, .to = &sum};
+    const hb_journal_reader reader = {.expect = expect, .soon = soon, .take = take, .to = &sum};
     hb_found found = HB_FOUND_WHOLE;
     size_t good = 0;
     uint64_t records = 0;
 
+    ahead = (struct ahead){0};
     if (hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records) < 0 || good > length)
+        abort();
+    /* All that was told of was taken; and of a snapshot as many as it said. */
+    if (ahead.told != ahead.taken || (kind == HB_FILE_SNAPSHOT && ahead.taken != ahead.expected))
+        abort();
+    if (ahead.taken && ahead.taken != records)
         abort();
     return found;
 }

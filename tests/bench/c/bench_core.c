@@ -1,11 +1,12 @@
 /*
  * bench_core.c - what the core alone costs. Rows are told as lines of JSON, see tests/bench/micro.
  *
- * bench_core GROUP full|smoke: events, threads, memory-native, machines. bench_core growth FILE full|smoke: a plot
- * (SVG) to FILE.
+ * bench_core GROUP full|smoke: events, threads, memory-native, machines, journal. bench_core growth FILE full|smoke: a
+ * plot (SVG) to FILE.
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include <dirent.h>
 #include <malloc.h>
 #include <math.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "heartbeat.h"
 #include "series.h"
@@ -476,6 +478,77 @@ static void run_machines(void)
     fleet_close(&f);
 }
 
+/* --- journal: what keeping last activity on disk costs, each session read from in each second ------------------------
+ *
+ * The processor's time of the thread that flushes, with the snapshots that fall due on the way, and the bytes that it
+ * writes; of a mean second. It waits for the disk as it does in life, and that time is nobody's.
+ */
+
+static double written_of(const fleet *f)
+{
+    static char text[HB_METRICS_BYTES];
+    static const char name[] = "\nheartbeat_journal_written_bytes_total ";
+    size_t length = 0;
+
+    must(hb_core_metrics(f->core, false, text, sizeof text - 1, &length) == HB_OK, "no metrics");
+    text[length] = '\0';
+    const char *at = strstr(text, name);
+    must(at != NULL, "no such metric");
+    return strtod(at + sizeof name - 1, NULL);
+}
+
+static void remove_folder(const char *folder)
+{
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+
+    must(files != NULL, "no folder");
+    while ((entry = readdir(files))) {
+        if (entry->d_name[0] != '.')
+            must(unlinkat(dirfd(files), entry->d_name, 0) == 0, "a file can not be removed");
+    }
+    (void)closedir(files);
+    must(rmdir(folder) == 0, "the folder can not be removed");
+}
+
+static void run_journal(void)
+{
+    static double rounds[ROUNDS_MAX];
+    char folder[] = "/tmp/heartbeat-bench-XXXXXX";
+    char name[96];
+    size_t sessions = smoke ? 1000 : 10000;
+    size_t seconds = smoke ? 3 : 120;
+    double spent = 0;
+    hb_error error;
+    fleet f;
+
+    must(mkdtemp(folder) != NULL, "no folder");
+    fleet_init(&f);
+    must(hb_core_journal_open(f.core, folder, NULL, NULL, NULL, &error) == HB_OK, "no journal");
+    fleet_grow(&f, sessions, false);
+    (void)fleet_tick(&f);
+    must(hb_core_journal_flush(f.core, NULL, NULL, &error) == HB_OK, "not flushed");
+    double before = written_of(&f);
+    for (size_t s = 0; s < seconds; s++) {
+        for (size_t i = 0; i < f.count; i++)
+            read_from(&f, f.tokens[i]);
+        (void)fleet_tick(&f);
+        flush_caches();
+        double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        must(hb_core_journal_flush(f.core, NULL, NULL, &error) == HB_OK, "not flushed");
+        rounds[s] = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+        spent += rounds[s];
+    }
+    stats all = stats_of(rounds, seconds);
+    all.median = spent / (double)seconds;
+    snprintf(name, sizeof name, "journal, %zu sessions read every second: time / a second of a core", sessions);
+    tell(name, "ns", all, given(1e9), 0.02);
+    snprintf(name, sizeof name, "journal, %zu sessions read every second: written a second / 1 MB", sessions);
+    tell(name, "bytes", given((written_of(&f) - before) / (double)seconds), given(1e6), 1);
+    fleet_close(&f);
+    remove_folder(folder);
+}
+
 static void draw(const char *file, const size_t *sizes, const stats *all, size_t count)
 {
     FILE *out = fopen(file, "w");
@@ -540,6 +613,8 @@ int main(int argc, char **argv)
         run_memory();
     else if (strcmp(argv[1], "machines") == 0)
         run_machines();
+    else if (strcmp(argv[1], "journal") == 0)
+        run_journal();
     else if (strcmp(argv[1], "growth") == 0)
         run_growth(argv[2]);
     else

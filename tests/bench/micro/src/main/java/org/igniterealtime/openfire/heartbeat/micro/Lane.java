@@ -22,6 +22,8 @@ record Lane(String name, String heap, List<String> libraries, Supplier<Group> gr
             new Lane("tick", "8g", NETTY41, Ticks::new),
             new Lane("memory-java", "3g", NETTY41, JavaMemory::new),
             new Lane("activity", "4g", NETTY41, LastActivity::new),
+            new Lane("recovery", "4g", NETTY41, Recovery::new),
+            new Lane("journal", null, List.of(), null),
             new Lane("events", null, List.of(), null),
             new Lane("threads", null, List.of(), null),
             new Lane("memory-native", null, List.of(), null),

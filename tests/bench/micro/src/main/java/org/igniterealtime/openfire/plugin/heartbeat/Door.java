@@ -77,6 +77,29 @@ public final class Door implements AutoCloseable {
         return lastActivity.of(user);
     }
 
+    /** Keeps last activity in this folder, and takes over what is there. */
+    public void journal(Path folder) {
+        String said = core.journalOpen(folder.toString());
+        if (!said.isEmpty()) {
+            throw new IllegalStateException(said);
+        }
+    }
+
+    /** Has this user known, who is not online. */
+    public void known(String user, long seenMs) {
+        if (!core.importUser(user, seenMs, null)) {
+            throw new IllegalStateException(user + " is known already");
+        }
+    }
+
+    /** What is known is on disk. */
+    public void flush() {
+        String said = core.journalFlush();
+        if (said.charAt(0) != 1) {
+            throw new IllegalStateException(said.substring(1));
+        }
+    }
+
     public void idle(long idleMs) {
         try {
             core.configure(null, 2 * idleMs, true);
