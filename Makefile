@@ -262,13 +262,13 @@ test-jvm: $(PROPERTIES) $(PLUGIN) $(JAVA)
 test-server: $(TESTED) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(TESTED)) $(if $(ONLY),-Dit.test='$(ONLY)')
 
-## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later)
+## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later); ONLY=UploadTest
 test-openfire: $(PLUGIN) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 ifneq ($(OPENFIRE_HOME),)
 	$(check-home)
 	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
-	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME))
-	$(call run-crash,20,$(OPENFIRE_HOME))
+	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME)) $(if $(ONLY),-Dit.test='$(ONLY)')
+	$(if $(ONLY),,$(call run-crash,20,$(OPENFIRE_HOME)))
 else
 	@echo "skipped: the suite on an installed Openfire. Set OPENFIRE_HOME to a folder with Openfire 4.8 or later in it"
 endif

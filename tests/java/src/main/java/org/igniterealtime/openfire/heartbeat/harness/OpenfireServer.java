@@ -489,6 +489,11 @@ public final class OpenfireServer implements AutoCloseable {
         return sample.equals("null") ? OptionalDouble.empty() : OptionalDouble.of(Double.parseDouble(sample));
     }
 
+    /** Has so many sessions without connections come to the plugin's core. */
+    public void crowd(int sessions) {
+        command("crowd", Integer.toString(sessions));
+    }
+
     /** Closes a session as an administrator does. */
     public void kick(String jid) {
         command("close", jid);

@@ -89,12 +89,18 @@ final class Browser implements AutoCloseable {
 
     /** Opens a page of the plugin; logs in where the console asks for it. */
     void open(String page) {
-        driver.get(console + "plugins/heartbeat/" + page);
+        visit("plugins/heartbeat/" + page);
+    }
+
+    /** Opens a page of the console; the same. */
+    void visit(String page) {
+        driver.get(console + page);
         List<WebElement> names = driver.findElements(By.name("username"));
         if (!names.isEmpty()) {
             names.get(0).sendKeys("admin");
             driver.findElement(By.name("password")).sendKeys("admin", Keys.ENTER);
-            waitFor(by -> driver.getCurrentUrl().contains("/plugins/heartbeat/"), "the page after the login");
+            String path = "/" + page.replaceFirst("[?].*", "");
+            waitFor(by -> driver.getCurrentUrl().contains(path), "the page after the login");
             forgetSaid();
         }
     }

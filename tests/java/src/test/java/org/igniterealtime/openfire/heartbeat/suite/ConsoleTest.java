@@ -136,6 +136,22 @@ final class ConsoleTest {
     }
 
     @Test
+    void whatIsSavedIsFeltByAClient() {
+        try (RawClient bob = login("bob", "felt")) {
+            browser.open("settings");
+            browser.fill("#k-idle", "4");
+            browser.choose("select[name=idle-unit]", "s");
+            browser.press("button[value=save]");
+            assertTrue(browser.text().contains("The settings were saved"), browser.text());
+            bob.send(" ");
+            long silent = bob.lastSent();
+            Event ping = bob.await("a ping", event -> event.isOurPing() && event.at() - silent > 0);
+            double after = Times.seconds(silent, ping.at());
+            assertTrue(after >= 4 - Times.TICK && after <= 4 + Times.TICK, "pinged after " + after + " s");
+        }
+    }
+
+    @Test
     void aWrongFieldIsRefusedBesideItAndLosesNothing() {
         browser.open("settings");
         browser.fill("#k-idle", "5");
@@ -269,7 +285,7 @@ final class ConsoleTest {
             assertTrue(browser.text().contains("none yet"));
             browser.press("button[value=ping]");
             assertTrue(browser.text().contains("A ping was sent"));
-            bob.await("a ping", event -> event.stanza() != null && event.stanza().isPing());
+            bob.await("a ping of ours", Event::isOurPing);
             browser.waitFor(
                     by -> {
                         browser.open("session?jid=bob%40console.test%2Fphone");
@@ -282,6 +298,7 @@ final class ConsoleTest {
             browser.press("button[value=disconnect]");
             assertTrue(browser.text().contains("The session is being disconnected"));
             bob.await("the end", event -> event.kind() == Event.Kind.CLOSED);
+            bob.await("the reason", event -> event.isStreamError("policy-violation"));
             browser.open("session?jid=bob%40console.test%2Fphone");
             assertTrue(browser.text().contains("an administrator asked for it"), browser.text());
             browser.look("session-over");

@@ -114,6 +114,9 @@ final class Commands {
                 return ask("status", new Class<?>[] {boolean.class}, Boolean.valueOf(arguments[0]));
             case "last-activity":
                 return ask("lastActivity", new Class<?>[] {String.class}, arguments[0]);
+            case "crowd":
+                Crowd.come(Release.plugin(plugins, "heartbeat"), Integer.parseInt(arguments[0]));
+                return "";
             case "statistic":
                 Statistic statistic = StatisticsManager.getInstance().getStatistic(arguments[0]);
                 return statistic == null ? "null" : Double.toString(statistic.sample());
