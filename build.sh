@@ -93,7 +93,13 @@ find_missing() {
         need patch has patch
         need unzip has unzip
         need qemu-user-static has qemu-aarch64-static
+        need libc6-arm64-cross test -f /usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1
+        need musl test -f "/lib/ld-musl-$(uname -m).so.1"
         need wine64 test -x /usr/lib/wine/wine64
+        # What keeps the bill of materials to its schema.
+        need python3-jsonschema /usr/bin/python3 -c 'import jsonschema'
+        # Java for other systems, from PyPI.
+        need python3-pip python3 -m pip --version
     }
     [ "$1" = test ] || return 0
     need libcmocka-dev has_header_cmocka

@@ -34,7 +34,7 @@ int hb_folder_sync(hb_folder *folder);
 /* Calls for each name until one answers with less than 0: that is returned. */
 int hb_folder_each(hb_folder *folder, int (*visit)(void *to, const char *name), void *to);
 
-/* Replaces a file of that name. Either may be open. */
+/* Replaces a file of that name. Either may be open, but on Windows not the one that is replaced. */
 int hb_folder_rename(hb_folder *folder, const char *from, const char *to);
 int hb_folder_remove(hb_folder *folder, const char *name);
 
