@@ -1,20 +1,24 @@
 /*
  * The core under many threads, as a server calls it: four whose connections live and die, one that ticks, one that
- * carries actions out, one that asks, one that records. What matters most here is what the sanitizers say.
+ * carries actions out, one that asks, one that records, one that keeps last activity on disk. What matters most here is
+ * what the sanitizers say.
  */
+#define _DEFAULT_SOURCE /* mkdtemp */
 #include "support.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "replay.h"
 
 #define WORKERS 4
-#define OTHERS 4
+#define OTHERS 5
 #define OWN 64 /* connections of a worker */
 #define ROUNDS 200000
 #define PAGES 2
@@ -300,6 +304,64 @@ static void *recording(void *argument)
     return NULL;
 }
 
+static char folder[] = "/tmp/heartbeat-threads-XXXXXX";
+static atomic_int keys;
+
+static void count_key(void *to, const char *line)
+{
+    (void)to;
+    check(strstr(line, "the key was changed") != NULL);
+    atomic_fetch_add(&keys, 1);
+}
+
+/* Flushes; now and then asks for another key, and has somebody known and forgotten again. */
+static void *keeping(void *argument)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    char path[128];
+    (void)argument;
+    text_print(path, sizeof path, "%s/key.new", folder);
+    for (int i = 0; !atomic_load(&done) || i < 20; i++) {
+        if (i % 4 == 0) {
+            FILE *file = fopen(path, "wb");
+            check(file && fputs("random", file) >= 0 && fclose(file) == 0);
+        }
+        check(hb_core_import(core, "guest", 5, RIG_WALL_MS - 1000, "away", 4) >= 0);
+        check(hb_core_journal_flush(core, count_key, NULL, NULL) == HB_OK);
+        check(i % 3 || hb_core_forget(core, "guest", 5) == 1);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+/* What was known in the end is known afterwards. */
+static void check_kept(const int64_t seen_ms[20])
+{
+    hb_core *after;
+    hb_error error;
+    hb_activity activity;
+    assert_int_equal(hb_core_new(NULL, ORIGIN_US, INT64_MAX / 2, &after), HB_OK);
+    assert_int_equal(hb_core_journal_open(after, folder, NULL, NULL, NULL, &error), HB_OK);
+    for (int i = 0; i < 20; i++) {
+        char user[32];
+        text_print(user, sizeof user, "user%d", i);
+        assert_int_equal(hb_core_last_activity(after, user, strlen(user), &activity), 1);
+        assert_int_equal(activity.seen_ms, seen_ms[i]);
+    }
+    hb_core_free(after);
+    DIR *files = opendir(folder);
+    const struct dirent *entry;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        if (entry->d_name[0] != '.')
+            assert_int_equal(unlinkat(dirfd(files), entry->d_name, 0), 0);
+    }
+    closedir(files);
+    assert_int_equal(rmdir(folder), 0);
+    assert_true(atomic_load(&keys) >= 3);
+    print_message("  the key was changed %d times\n", atomic_load(&keys));
+}
+
 /* What all the threads did, in the order in which the core saw it, has one way to come out. */
 static void check_record(void)
 {
@@ -319,9 +381,12 @@ static void test_all_at_once(void **state)
     (void)state;
     pthread_t workers[WORKERS];
     pthread_t others[OTHERS];
-    void *(*const jobs[OTHERS])(void *) = {ticking, carrying_out, asking, recording};
+    void *(*const jobs[OTHERS])(void *) = {ticking, carrying_out, asking, recording, keeping};
     atomic_store(&now_us, ORIGIN_US);
+    hb_error error;
+    assert_non_null(mkdtemp(folder));
     assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
+    assert_int_equal(hb_core_journal_open(core, folder, NULL, NULL, NULL, &error), HB_OK);
     for (size_t p = 0; p < PAGES; p++) {
         pages[p] = calloc(HB_PAGE_CELLS, HB_CELL_BYTES);
         assert_non_null(pages[p]);
@@ -354,7 +419,16 @@ static void test_all_at_once(void **state)
     }
     hb_string_free(json);
     check_record();
+    int64_t seen_ms[20];
+    for (int i = 0; i < 20; i++) {
+        char user[32];
+        hb_activity activity;
+        text_print(user, sizeof user, "user%d", i);
+        assert_int_equal(hb_core_last_activity(core, user, strlen(user), &activity), 1);
+        seen_ms[i] = activity.seen_ms;
+    }
     hb_core_free(core);
+    check_kept(seen_ms);
     for (size_t p = 0; p < PAGES; p++) {
         free(pages[p]);
     }

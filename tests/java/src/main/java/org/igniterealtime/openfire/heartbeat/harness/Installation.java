@@ -101,7 +101,7 @@ public final class Installation {
     }
 
     /** The launcher and all of Openfire. */
-    String classPath() {
+    public String classPath() {
         return classPath;
     }
 

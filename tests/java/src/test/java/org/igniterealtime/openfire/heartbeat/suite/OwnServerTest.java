@@ -21,7 +21,7 @@ final class OwnServerTest {
 
     @BeforeAll
     void start() {
-        rows = Stream.of(OwnServerRows.all(), SmRows.own(), HttpRows.own())
+        rows = Stream.of(OwnServerRows.all(), SmRows.own(), HttpRows.own(), LastActivityRows.own())
                 .flatMap(List::stream)
                 .map(OwnRow::chosen)
                 .filter(row -> !row.rows().isEmpty())

@@ -32,6 +32,8 @@ import org.jivesoftware.openfire.admin.AdminManager;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginListener;
 import org.jivesoftware.openfire.container.PluginManager;
+import org.jivesoftware.openfire.group.Group;
+import org.jivesoftware.openfire.group.GroupManager;
 import org.jivesoftware.openfire.security.SecurityAuditManager;
 import org.jivesoftware.openfire.session.ClientSession;
 import org.jivesoftware.openfire.session.LocalSession;
@@ -94,6 +96,8 @@ final class Commands {
                 return "";
             case "left":
                 return addLeft(arguments[0], Long.parseLong(arguments[1]));
+            case "share-group":
+                return shareGroup(arguments);
             case "set":
                 JiveGlobals.setProperty(arguments[0], arguments[1]);
                 return "";
@@ -264,6 +268,18 @@ final class Commands {
         changed.addAll(Arrays.asList(others));
         for (String user : changed) {
             CacheFactory.createCache("Roster").remove(user);
+        }
+        return "";
+    }
+
+    /** Makes a group of this name, whose members, named after it, see each other. */
+    private String shareGroup(String[] names) throws Exception {
+        Group group = GroupManager.getInstance().createGroup(names[0]);
+        group.getProperties().put("sharedRoster.displayName", names[0]);
+        group.getProperties().put("sharedRoster.showInRoster", "onlyGroup");
+        group.getProperties().put("sharedRoster.groupList", "");
+        for (int i = 1; i < names.length; i++) {
+            group.getMembers().add(server.createJID(names[i], null));
         }
         return "";
     }
