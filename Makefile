@@ -166,7 +166,7 @@ LIBRARY_LD := -shared -Wl,-soname,libheartbeat.so -Wl,--version-script=native/ex
 LIBS := $(JANSSON_A) -l:libcrypto.a
 # Programs whose allocations fail on command. It holds for jansson's and libcrypto's allocations too.
 LDFLAGS_test_journal := -Wl,--wrap=openat,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=unlinkat
-LDFLAGS_test_alloc := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=fsync
+LDFLAGS_test_alloc := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=mmap,--wrap=fsync
 
 FUZZ_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1

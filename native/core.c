@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform.h"
+
 #define IDLE_DEFAULT_MS INT64_C(360000) /* of Openfire's xmpp.client.idle */
 
 /* It is held for so short a time that whoever finds it taken rather tries again a few times than goes to sleep. */
@@ -45,7 +47,8 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
     if (code == HB_OK)
         code = hb_users_init(&core->users, seeds[1], seeds[2]);
     core->series = code == HB_OK ? calloc(1, sizeof *core->series) : NULL;
-    if (code == HB_OK && !core->series)
+    core->vacant = code == HB_OK ? hb_memory_new(sizeof *core->vacant) : NULL;
+    if (code == HB_OK && (!core->series || !core->vacant))
         code = HB_ENOMEM;
     if (code == HB_OK && !make_lock(&core->lock))
         code = HB_ENOMEM;
@@ -53,17 +56,17 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         hb_users_close(&core->users);
         hb_traces_close(&core->traces);
         free(core->series);
+        hb_memory_free(core->vacant, sizeof *core->vacant);
         free(core);
         return code;
     }
+    memset(core->vacant->soonest, 0xff, sizeof core->vacant->soonest); /* HB_NEVER */
     core->seed = seeds[0];
     hb_clock_init(&core->clock, now_us, wall_ms);
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
     core->advanced_us = now_us;
-    core->free_slot = HB_NO_SLOT;
     core->held = HB_NO_SLOT;
     core->wrapped = true;
-    core->last_free = HB_NO_SLOT;
     *out = core;
     return HB_OK;
 }
@@ -74,12 +77,8 @@ void hb_core_free(hb_core *core)
         return;
     hb_core_record_end(core);
     hb_keeper_free(core);
-    for (size_t p = 0; p < core->page_count; p++) {
-        for (size_t i = 0; i < HB_PAGE_CELLS; i++)
-            free(core->pages[p]->jid[i]);
-        free(core->pages[p]);
-    }
-    free(core->pages);
+    hb_slots_free(core);
+    hb_memory_free(core->vacant, sizeof *core->vacant);
     hb_users_close(&core->users);
     hb_traces_close(&core->traces);
     free(core->series);
@@ -106,7 +105,7 @@ void hb_core_set_policy(hb_core *core, const hb_policy *policy)
     for (size_t p = 0; p < core->page_count; p++) {
         const hb_page *page = core->pages[p];
         for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
-            if (page->session[i].phase != HB_FREE)
+            if (page->slots[i].session.phase != HB_FREE)
                 hb_slot_look(core, (uint32_t)(p * HB_PAGE_CELLS + i)); /* by the new policy */
         }
     }
@@ -133,19 +132,19 @@ int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t id
 int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t opened_us, int64_t read_us,
                  hb_token *out)
 {
-    int code = HB_EFULL;
+    uint32_t slot;
 
     if ((unsigned)transport > HB_BOSH || own_s > HB_OWN_MAX)
         return HB_EINVAL;
     pthread_mutex_lock(&core->lock);
-    uint32_t slot = core->free_slot;
-    if (slot != HB_NO_SLOT) {
+    int code = hb_slots_take(core, &slot);
+    if (code == HB_OK) {
         hb_page *page = hb_page_of(core, slot);
         size_t i = hb_index_of(slot);
-        core->free_slot = page->next[i];
-        page->answered_us[i] = 0;
-        page->rtt_us[i] = 0;
-        page->own[i] = (uint32_t)transport << HB_OWN_BITS | own_s;
+        hb_slot *it = &page->slots[i];
+        it->answered_us = 0;
+        it->rtt_us = 0;
+        it->own = (uint32_t)transport << HB_OWN_BITS | own_s;
         uint32_t read = hb_clock_tick_of(&core->clock, read_us);
         __atomic_store_n(&page->cells[i], read, __ATOMIC_RELAXED);
         __atomic_store_n(&page->seen[i], read, __ATOMIC_RELAXED);
@@ -156,7 +155,6 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
         if (hb_recording(core))
             hb_record_open(core, slot, opened_us, read_us);
         *out = hb_token_of(core, slot);
-        code = HB_OK;
     }
     pthread_mutex_unlock(&core->lock);
     return code;
@@ -176,37 +174,26 @@ size_t hb_bare_length(const char *jid, size_t length)
     return slash ? (size_t)(slash - jid) : length;
 }
 
-static hb_jid *copy_jid(const char *jid, size_t length)
-{
-    hb_jid *copy = malloc(sizeof *copy + length);
-
-    if (copy) {
-        copy->length = (uint16_t)length;
-        memcpy(copy->text, jid, length);
-    }
-    return copy;
-}
-
-/* On HB_OK the slot has jid, and *jid is NULL. node: of which user, 0: nobody's. */
-static int bind_slot(hb_core *core, uint32_t slot, hb_jid **jid, size_t node, uint64_t hash)
+/* node: of which user, 0: nobody's. */
+static int bind_slot(hb_core *core, uint32_t slot, const char *text, size_t length, size_t node, uint64_t hash)
 {
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
-    size_t length = (*jid)->length;
+    const hb_jid *jid = hb_jid_of(page, i);
 
-    if (page->jid[i]) {
-        bool same = page->jid[i]->length == length && memcmp(page->jid[i]->text, (*jid)->text, length) == 0;
-        return same ? HB_OK : HB_EINVAL;
-    }
+    if (jid)
+        return jid->length == length && memcmp(jid->text, text, length) == 0 ? HB_OK : HB_EINVAL;
+    int code = hb_jid_keep(core, page, i, text, length);
+    if (code < 0)
+        return code;
     if (node) {
-        hb_user_ref user = hb_users_get(&core->users, hash, (*jid)->text, node);
-        if (!user)
+        hb_user_ref user = hb_users_get(&core->users, hash, text, node);
+        if (!user) {
+            hb_jid_drop(page, i);
             return HB_ENOMEM;
+        }
         hb_slot_link(core, slot, user);
     }
-    page->jid[i] = *jid;
-    *jid = NULL;
-    core->jid_bytes += sizeof(hb_jid) + length;
     (void)hb_slot_apply(core, slot, HB_EV_BOUND);
     return HB_OK;
 }
@@ -221,19 +208,15 @@ int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length,
     /* What can be done before the lock is taken. */
     size_t node = anonymous ? 0 : hb_node_length(jid, length);
     uint64_t hash = hb_users_hash(&core->users, jid, node);
-    hb_jid *copy = copy_jid(jid, length);
-    if (!copy)
-        return HB_ENOMEM;
     pthread_mutex_lock(&core->lock);
     if (hb_slot_find(core, token, &slot)) {
         if (hb_recording(core))
             hb_record_see(core, slot);
-        code = bind_slot(core, slot, &copy, node, hash);
+        code = bind_slot(core, slot, jid, length, node, hash);
         if (code == HB_OK && hb_recording(core))
             hb_record_bound(core, slot);
     }
     pthread_mutex_unlock(&core->lock);
-    free(copy);
     return code;
 }
 
@@ -241,12 +224,12 @@ static int take_available(hb_core *core, uint32_t slot)
 {
     hb_user *user = hb_user_of(core, slot);
 
-    if (!hb_page_of(core, slot)->jid[hb_index_of(slot)])
+    if (!hb_slot_at(core, slot)->jid)
         return HB_EINVAL; /* nobody to be available yet */
     (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE);
     if (user && user->status) {
         (void)hb_user_set_status(&core->users, user, NULL, 0);
-        hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
+        hb_last_touch(core, hb_slot_at(core, slot)->user);
     }
     return HB_OK;
 }
@@ -283,7 +266,7 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
         hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT);
         code = user ? hb_user_set_status(&core->users, user, closed ? NULL : status, length) : HB_OK;
         if (user)
-            hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
+            hb_last_touch(core, hb_slot_at(core, slot)->user);
         if (step.next.phase == HB_FREE)
             hb_slot_release(core, slot);
     }
@@ -344,16 +327,16 @@ static int take_pong(hb_core *core, uint32_t slot, const char *id, size_t length
 
     if (code < 0)
         return code;
-    if (code == 0 || token != hb_token_of(core, slot) || sent_us <= page->answered_us[i]) {
+    if (code == 0 || token != hb_token_of(core, slot) || sent_us <= page->slots[i].answered_us) {
         core->counts.forged_pongs++;
         return 0;
     }
     int64_t rtt = now_us > sent_us ? now_us - sent_us : 0;
-    page->answered_us[i] = sent_us;
-    page->rtt_us[i] = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
+    page->slots[i].answered_us = sent_us;
+    page->slots[i].rtt_us = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
     core->counts.pongs++;
-    core->counts.rtt[hb_rtt_bucket(page->rtt_us[i])]++;
-    core->counts.rtt_us += page->rtt_us[i];
+    core->counts.rtt[hb_rtt_bucket(page->slots[i].rtt_us)]++;
+    core->counts.rtt_us += page->slots[i].rtt_us;
     (void)hb_slot_apply(core, slot, HB_EV_PONG);
     return 1;
 }
@@ -401,9 +384,9 @@ static void trace_end(hb_core *core, uint32_t slot, hb_session before, hb_phase 
 
 static void end_session(hb_core *core, uint32_t slot, hb_event event)
 {
-    hb_session before = hb_page_of(core, slot)->session[hb_index_of(slot)];
+    hb_session before = hb_slot_at(core, slot)->session;
     hb_user *user = hb_user_of(core, slot);
-    bool named = hb_page_of(core, slot)->jid[hb_index_of(slot)] != NULL;
+    bool named = hb_slot_at(core, slot)->jid != 0;
 
     if (!named)
         event = HB_EV_CLOSED; /* nobody has logged in: there is nothing to resume */
@@ -418,9 +401,9 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
         hb_slot_unlink(core, slot);
         if (user->sessions == HB_NO_SLOT) {
             hb_user_set_offline_ms(user, core->clock.wall_ms);
-            hb_gone_note(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
+            hb_gone_note(core, hb_slot_at(core, slot)->user);
         }
-        hb_last_touch(core, hb_page_of(core, slot)->user[hb_index_of(slot)]);
+        hb_last_touch(core, hb_slot_at(core, slot)->user);
     }
     if (step.next.phase == HB_FREE)
         hb_slot_release(core, slot);
@@ -454,24 +437,36 @@ int hb_core_closed(hb_core *core, hb_token token)
     return end(core, token, HB_EV_CLOSED);
 }
 
-static int resume(hb_core *core, uint32_t from, uint32_t to)
+/* The JID of one slot is another's. */
+static int move_jid(hb_core *core, uint32_t from, uint32_t to)
 {
     hb_page *old = hb_page_of(core, from);
     hb_page *page = hb_page_of(core, to);
-    size_t o = hb_index_of(from);
-    size_t i = hb_index_of(to);
-    hb_session session = old->session[o];
+    const hb_jid *jid = hb_jid_of(old, hb_index_of(from));
 
-    if (from == to || !old->jid[o] || page->jid[i] || session.phase == HB_CLOSED)
+    if (old != page)
+        return hb_jid_keep(core, page, hb_index_of(to), jid->text, jid->length);
+    hb_slot_at(core, to)->jid = hb_slot_at(core, from)->jid;
+    hb_slot_at(core, from)->jid = 0;
+    return HB_OK;
+}
+
+static int resume(hb_core *core, uint32_t from, uint32_t to)
+{
+    const hb_slot *old = hb_slot_at(core, from);
+    hb_session session = old->session;
+
+    if (from == to || !old->jid || hb_slot_at(core, to)->jid || session.phase == HB_CLOSED)
         return HB_EINVAL;
+    int code = move_jid(core, from, to);
+    if (code < 0)
+        return code;
     session = hb_session_resumed(session);
-    if (old->user[o]) {
+    if (old->user) {
         /* In this order, so that nobody sees the user without a session. */
-        hb_slot_link(core, to, old->user[o]);
+        hb_slot_link(core, to, old->user);
         hb_slot_unlink(core, from);
     }
-    page->jid[i] = old->jid[o];
-    old->jid[o] = NULL;
     hb_slot_set(core, to, session, 0);
     hb_slot_release(core, from);
     hb_trace_slot(core, to, HB_NOTHING, HB_WHY_RESUMED);
@@ -550,7 +545,7 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
     if (!user)
         return 0;
     hb_user_lock(&core->users, user);
-    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)]) {
+    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->next) {
         if (hb_recording(core))
             hb_record_see(core, slot);
         hb_slot_see(core, user, slot); /* kept, so that what was told once never goes back */

@@ -30,25 +30,56 @@ typedef struct hb_jid {
     char text[]; /* not NUL-terminated */
 } hb_jid;
 
+#define HB_JID_UNIT 4u /* bytes; what hb_slot.jid counts */
+#define HB_JID_UNITS_MAX ((sizeof(hb_jid) + HB_JID_MAX + HB_JID_UNIT - 1) / HB_JID_UNIT)
+
 #define HB_PAGE_BLOCKS (HB_PAGE_CELLS / HB_TIMERS_BLOCK)
 
-/* A column per thing that is known of a session; `soonest` is what a tick scans, see timers.h. */
+/* What is known of a session, but for what a tick scans. */
+typedef struct hb_slot {
+    hb_session session;  /* in phase HB_FREE, since: when it was given back */
+    int64_t answered_us; /* when the last answered ping was sent; 0: none was */
+    uint32_t generation;
+    uint32_t own;     /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
+    hb_user_ref user; /* HB_NO_USER: not logged in, or anonymous */
+    uint32_t next;    /* session of the same user; of a free one the next free one of its page */
+    uint32_t prev;
+    uint32_t jid;    /* where in the page's texts, see jids.c; 0: not logged in */
+    uint32_t rtt_us; /* of the last answered ping */
+} hb_slot;
+
+/* Where the JIDs of a page are kept, see jids.c. */
+typedef struct hb_texts {
+    unsigned char *bytes;
+    uint32_t used; /* units, those of free pieces included */
+    uint32_t room;
+    uint32_t unused;                       /* units of free pieces */
+    uint32_t pieces[HB_JID_UNITS_MAX + 1]; /* the first free one of so many units; 0: none */
+} hb_texts;
+
+/* `soonest` is what a tick scans, see timers.h. */
 typedef struct hb_page {
     uint32_t *cells;                  /* the caller's: tick of the last read */
     uint32_t *seen;                   /* what the core looks at: the same, or a recorder's copy */
     uint32_t soonest[HB_PAGE_BLOCKS]; /* nobody in the block is due before */
     uint64_t follows[HB_PAGE_BLOCKS]; /* whose due counts from their last read */
     uint32_t due[HB_PAGE_CELLS];      /* tick, or ticks after the last read */
-    uint32_t own[HB_PAGE_CELLS];      /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
-    hb_session session[HB_PAGE_CELLS];
-    uint32_t generation[HB_PAGE_CELLS];
-    uint32_t next[HB_PAGE_CELLS]; /* session of the same user, or next free slot */
-    uint32_t prev[HB_PAGE_CELLS];
-    hb_user_ref user[HB_PAGE_CELLS]; /* HB_NO_USER: not logged in, or anonymous */
-    hb_jid *jid[HB_PAGE_CELLS];
-    int64_t answered_us[HB_PAGE_CELLS]; /* when the last answered ping was sent; 0: none was */
-    uint32_t rtt_us[HB_PAGE_CELLS];     /* its round trip */
+    hb_slot slots[HB_PAGE_CELLS];
+    hb_texts texts;
 } hb_page;
+
+/* What is known of a page even while its memory is given back. */
+typedef struct hb_shelf {
+    uint32_t *cells;
+    uint32_t generation; /* while it is given back: with which its slots begin again */
+    uint32_t since;      /* when its first free slot was given back */
+    uint16_t first;      /* free slot, the one that is free for longest */
+    uint16_t last;
+    uint16_t free; /* how many; 0 while it is given back */
+} hb_shelf;
+
+/* A free slot is not given away for so many ticks if there are others: what comes late for it then meets nobody. */
+#define HB_REST_TICKS 5u
 
 typedef struct hb_decision {
     uint32_t tick;
@@ -96,15 +127,18 @@ struct hb_core {
     hb_clock clock;
     hb_policy policy;
     hb_recorder *recorder; /* NULL: nothing is recorded; each event asks, so it lies beside what they all need */
-    hb_page **pages;
+    hb_page **pages;       /* `vacant` where one is given back */
+    hb_shelf *shelves;
     size_t page_count;
+    hb_page *vacant; /* all of its slots are free, and not to be had */
+    size_t vacancies;
+    size_t open_in;  /* the page that the last slot was given away of */
+    size_t tidied;   /* a page each tick */
     size_t cursor;   /* slot that the next call of an unfinished tick goes on with */
     size_t first;    /* slot that this tick began with; it ends before it, when all others were looked at */
     bool wrapped;    /* the last slot is behind the cursor */
     uint32_t held;   /* the first that was due a ping which was one too many for a tick: the next tick begins with it */
     uint32_t pinged; /* pings of this tick */
-    uint32_t free_slot; /* the longest free slot, so that what comes late for one meets nobody; HB_NO_SLOT: none */
-    uint32_t last_free; /* the one freed last */
     size_t jid_bytes;
     hb_users users;
     uint8_t ping_key[HB_PINGID_KEY];
@@ -154,27 +188,50 @@ static inline size_t hb_index_of(uint32_t slot)
     return slot % HB_PAGE_CELLS;
 }
 
+static inline hb_slot *hb_slot_at(const hb_core *core, uint32_t slot)
+{
+    return &hb_page_of(core, slot)->slots[hb_index_of(slot)];
+}
+
+/* NULL: not logged in. Good until another JID is kept in that page. */
+static inline const hb_jid *hb_jid_of(const hb_page *page, size_t i)
+{
+    uint32_t at = page->slots[i].jid;
+
+    return at ? (const hb_jid *)(const void *)(page->texts.bytes + (size_t)at * HB_JID_UNIT) : NULL;
+}
+
 static inline hb_token hb_token_of(const hb_core *core, uint32_t slot)
 {
-    return (hb_token)hb_page_of(core, slot)->generation[hb_index_of(slot)] << 32 | slot;
+    return (hb_token)hb_slot_at(core, slot)->generation << 32 | slot;
 }
 
 /* NULL: not logged in, or anonymous. */
 static inline hb_user *hb_user_of(const hb_core *core, uint32_t slot)
 {
-    hb_user_ref user = hb_page_of(core, slot)->user[hb_index_of(slot)];
+    hb_user_ref user = hb_slot_at(core, slot)->user;
 
     return user ? hb_user_at(&core->users, user) : NULL;
 }
 
 static inline hb_transport hb_transport_of(const hb_page *page, size_t i)
 {
-    return (hb_transport)(page->own[i] >> HB_OWN_BITS);
+    return (hb_transport)(page->slots[i].own >> HB_OWN_BITS);
 }
 
 /* slots.c: the store of sessions. The caller holds the lock. */
 
 int hb_slots_add(hb_core *core, uint32_t *cells);
+void hb_slots_free(hb_core *core);
+
+/* A free slot, of as low a page as can be, so that the others become empty. HB_EFULL, HB_ENOMEM. */
+int hb_slots_take(hb_core *core, uint32_t *slot);
+
+/* Has a page that was given back, or does nothing. HB_ENOMEM. */
+int hb_slots_wake(hb_core *core, size_t page);
+
+/* Once a tick: gives a page back if it is empty and far more than are needed. */
+void hb_slots_tidy(hb_core *core);
 
 /* Has the core look at copies of the cells, of pages that were added since too; and at the cells again. */
 int hb_slots_copy(hb_core *core);
@@ -211,6 +268,16 @@ void hb_slot_release(hb_core *core, uint32_t slot);
 
 /* Forgets a user, and that sessions are theirs: those go on as nobody's. */
 void hb_slots_forget(hb_core *core, hb_user_ref ref);
+
+/* jids.c: the JIDs of a page. HB_ENOMEM: nothing has changed. The slot has none yet. */
+int hb_jid_keep(hb_core *core, hb_page *page, size_t i, const char *text, size_t length);
+
+/* Nothing if the slot has none. */
+void hb_jid_drop(hb_page *page, size_t i);
+
+/* Takes less memory if much is free, unless there is none to do it with. */
+void hb_jids_tidy(hb_core *core, hb_page *page);
+void hb_jids_free(hb_core *core, hb_page *page);
 
 /* last.c: the user is to be written to the journal. And the end of all keeping. */
 void hb_last_touch(hb_core *core, hb_user_ref ref);

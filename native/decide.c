@@ -5,7 +5,7 @@
 
 void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
-    const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
+    const hb_jid *jid = hb_jid_of(hb_page_of(core, slot), hb_index_of(slot));
     const char *text = jid ? jid->text : "";
     size_t all = jid ? jid->length : 0;
     size_t bare = hb_bare_length(text, all);
@@ -23,7 +23,7 @@ void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
     hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
-    const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
+    const hb_jid *jid = hb_jid_of(hb_page_of(core, slot), hb_index_of(slot));
     size_t length = jid ? hb_utf8_cut(jid->text, jid->length, HB_DECISION_JID) : 0;
 
     decision->tick = core->clock.tick;
@@ -65,8 +65,7 @@ static void prefetch_sessions(const hb_page *page, size_t at, uint64_t due)
 {
     for (; due; due &= due - 1) {
         size_t i = at + (size_t)__builtin_ctzll(due);
-        prefetch(page->session + i, sizeof page->session[0]);
-        prefetch(page->generation + i, sizeof page->generation[0]);
+        prefetch(page->slots + i, sizeof page->slots[0]);
     }
 }
 
@@ -81,7 +80,7 @@ static uint32_t most_pings(const hb_core *core)
 /* One that is due. False: its ping is one too many, and it stays due. */
 static bool visit(hb_core *core, uint32_t slot, hb_action *out, size_t *count)
 {
-    const hb_session *session = &hb_page_of(core, slot)->session[hb_index_of(slot)];
+    const hb_session *session = &hb_slot_at(core, slot)->session;
     hb_moment moment = hb_slot_moment(core, slot);
     hb_step step = hb_session_step(*session, HB_EV_DUE, moment, &core->policy);
 
@@ -206,6 +205,7 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
     if (core->clock.tick != before) {
         core->pinged = 0;
         keep_series(core);
+        hb_slots_tidy(core);
     }
     if (core->clock.tick != before || !rest_of(core))
         begin_round(core);
@@ -254,16 +254,16 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
 static uint32_t twin_of(const hb_core *core, uint32_t slot)
 {
     const hb_page *page = hb_page_of(core, slot);
-    const hb_jid *jid = page->jid[hb_index_of(slot)];
+    const hb_jid *jid = hb_jid_of(page, hb_index_of(slot));
     const hb_user *user = hb_user_of(core, slot);
     uint32_t other = user ? user->sessions : HB_NO_SLOT;
 
     while (other != HB_NO_SLOT) {
         const hb_page *others = hb_page_of(core, other);
-        const hb_jid *its = others->jid[hb_index_of(other)];
+        const hb_jid *its = hb_jid_of(others, hb_index_of(other));
         if (its && its->length == jid->length && memcmp(its->text, jid->text, jid->length) == 0)
             return other;
-        other = others->next[hb_index_of(other)];
+        other = others->slots[hb_index_of(other)].next;
     }
     return HB_NO_SLOT;
 }
@@ -325,7 +325,7 @@ static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
 static int begin_unavailable(hb_core *core, uint32_t slot, hb_order *order)
 {
     hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_UNAVAILABLE);
-    const hb_jid *jid = hb_page_of(core, slot)->jid[hb_index_of(slot)];
+    const hb_jid *jid = hb_jid_of(hb_page_of(core, slot), hb_index_of(slot));
 
     if (step.next.phase != HB_FREE)
         return HB_OK;

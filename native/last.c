@@ -66,7 +66,7 @@ int64_t hb_last_seen(const hb_core *core, const hb_user *user)
 {
     int64_t seen = hb_user_seen_ms(&core->users, user);
 
-    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->next[hb_index_of(slot)]) {
+    for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->next) {
         int64_t ms = hb_clock_wall_of(&core->clock, hb_core_read_tick(core, slot));
         seen = ms > seen ? ms : seen;
     }
@@ -119,12 +119,12 @@ static int add_read(hb_core *core, size_t first, size_t count)
     int code = HB_OK;
 
     for (size_t i = hb_index_of((uint32_t)first); count-- && code == HB_OK; i++) {
-        hb_phase phase = (hb_phase)page->session[i].phase;
-        if (phase == HB_FREE || phase == HB_CLOSED || !page->user[i])
+        hb_phase phase = (hb_phase)page->slots[i].session.phase;
+        if (phase == HB_FREE || phase == HB_CLOSED || !page->slots[i].user)
             continue;
         if (__atomic_load_n(&page->cells[i], __ATOMIC_RELAXED) < core->keeper->tick)
             continue;
-        hb_last last = last_of(core, hb_user_at(&core->users, page->user[i]));
+        hb_last last = last_of(core, hb_user_at(&core->users, page->slots[i].user));
         code = hb_journal_add(core->keeper->journal, &last);
     }
     return code;

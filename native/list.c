@@ -64,12 +64,13 @@ static void fill_row(const hb_core *core, uint32_t slot, hb_row *row)
 {
     const hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
+    const hb_jid *jid = hb_jid_of(page, i);
     hb_moment moment = moment_of(core, slot);
-    hb_session session = hb_session_seen(page->session[i], moment);
+    hb_session session = hb_session_seen(page->slots[i].session, moment);
     uint32_t ends = hb_session_ends(session, moment, &core->policy);
 
     *row = (hb_row){.token = hb_token_of(core, slot),
-                    .rtt_us = page->answered_us[i] ? (int64_t)page->rtt_us[i] : -1,
+                    .rtt_us = page->slots[i].answered_us ? (int64_t)page->slots[i].rtt_us : -1,
                     .ends_s = ends == HB_NEVER    ? -1
                               : ends > moment.now ? (int64_t)(ends - moment.now)
                                                   : 0,
@@ -79,8 +80,8 @@ static void fill_row(const hb_core *core, uint32_t slot, hb_row *row)
                     .pings = session.pings,
                     .why = session.why,
                     .available = (session.flags & HB_S_AVAILABLE) != 0,
-                    .jid_length = page->jid[i] ? page->jid[i]->length : 0,
-                    .jid = page->jid[i] ? page->jid[i]->text : NULL};
+                    .jid_length = jid ? jid->length : 0,
+                    .jid = jid ? jid->text : NULL};
 }
 
 static uint64_t number_of(const hb_row *row, const hb_list_query *query)
@@ -190,7 +191,7 @@ static void look_at(lister *l, uint32_t slot)
 
     if (query->transports && !(query->transports & 1U << hb_transport_of(page, i)))
         return;
-    if (!contains(page->jid[i], query->text, query->length))
+    if (!contains(hb_jid_of(page, i), query->text, query->length))
         return;
     fill_row(l->core, slot, &row);
     if (l->listing)
@@ -211,7 +212,7 @@ static void look_at_all(lister *l)
         pthread_mutex_lock(&l->core->lock);
         more = p < l->core->page_count;
         for (uint32_t i = 0; more && i < HB_PAGE_CELLS; i++) {
-            if (l->core->pages[p]->session[i].phase != HB_FREE)
+            if (l->core->pages[p]->slots[i].session.phase != HB_FREE)
                 look_at(l, (uint32_t)p * HB_PAGE_CELLS + i);
         }
         pthread_mutex_unlock(&l->core->lock);
@@ -242,7 +243,7 @@ static size_t take_rows(lister *l, hb_listing *listing, const key *keys, size_t 
         pthread_mutex_lock(&l->core->lock);
         const hb_page *page = hb_page_of(l->core, slot);
         size_t i = hb_index_of(slot);
-        if (page->session[i].phase != HB_FREE && page->generation[i] == keys[k].token >> 32) {
+        if (page->slots[i].session.phase != HB_FREE && page->slots[i].generation == keys[k].token >> 32) {
             hb_row *row = &listing->rows[listing->count];
             fill_row(l->core, slot, row);
             if (used + row->jid_length <= room) {

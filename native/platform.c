@@ -204,6 +204,19 @@ void hb_block_free(void *block)
     free(block);
 }
 
+void *hb_memory_new(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void hb_memory_free(void *memory, size_t size)
+{
+    if (memory)
+        (void)munmap(memory, size);
+}
+
 void hb_errno_text(int why, char *out, size_t size)
 {
     if (strerror_r(why, out, size) != 0)

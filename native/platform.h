@@ -69,6 +69,11 @@ int hb_file_cut(int file, uint64_t length);
 void *hb_block_new(size_t size, bool large_pages);
 void hb_block_free(void *block);
 
+/* Zeroed memory that goes back to the system as soon as it is freed, page-aligned. NULL: there is none. */
+void *hb_memory_new(size_t size);
+/* NULL is allowed. */
+void hb_memory_free(void *memory, size_t size);
+
 /* The words for a value of errno. */
 void hb_errno_text(int why, char *out, size_t size);
 

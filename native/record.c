@@ -93,7 +93,7 @@ void hb_record(hb_core *core, const char *format, ...)
 
 static uint32_t generation_of(const hb_core *core, uint32_t slot)
 {
-    return hb_page_of(core, slot)->generation[hb_index_of(slot)];
+    return hb_slot_at(core, slot)->generation;
 }
 
 void hb_record_see(hb_core *core, uint32_t slot)
@@ -102,7 +102,7 @@ void hb_record_see(hb_core *core, uint32_t slot)
     size_t i = hb_index_of(slot);
     uint32_t read = __atomic_load_n(&page->cells[i], __ATOMIC_RELAXED);
 
-    if (read == page->seen[i] || page->session[i].phase == HB_FREE)
+    if (read == page->seen[i] || page->slots[i].session.phase == HB_FREE)
         return;
     page->seen[i] = read;
     line(core->recorder, "read " NAME " %" PRIu32 "\n", slot, generation_of(core, slot), read);
@@ -178,14 +178,15 @@ void hb_record_bound(hb_core *core, uint32_t slot)
     size_t i = hb_index_of(slot);
     char name[HB_RECORD_NAME];
 
-    name_of(core, page->jid[i], name);
-    hb_record(core, "bound " NAME " %s%s\n", slot, page->generation[i], name, page->user[i] ? "" : " anonymous");
+    name_of(core, hb_jid_of(page, i), name);
+    hb_record(core, "bound " NAME " %s%s\n", slot, page->slots[i].generation, name,
+              page->slots[i].user ? "" : " anonymous");
 }
 
 void hb_record_open(hb_core *core, uint32_t slot, int64_t opened_us, int64_t read_us)
 {
     const hb_page *page = hb_page_of(core, slot);
-    uint32_t own = page->own[hb_index_of(slot)];
+    uint32_t own = page->slots[hb_index_of(slot)].own;
 
     hb_record(core, "open " NAME " %s %u %" PRId64 " %" PRId64 "\n", slot, generation_of(core, slot),
               hb_transport_name(hb_transport_of(page, hb_index_of(slot))), own & ((1u << HB_OWN_BITS) - 1), opened_us,
@@ -238,21 +239,21 @@ static void record_session(hb_core *core, uint32_t slot)
 {
     const hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
-    hb_session s = page->session[i];
+    hb_session s = page->slots[i].session;
     char name[HB_RECORD_NAME] = "-";
 
-    if (page->jid[i])
-        name_of(core, page->jid[i], name);
-    hb_record(core, "session " NAME " %u %u %u %u %u %u %u %u %u %" PRId64 " %s%s\n", slot, page->generation[i],
-              page->own[i], s.phase, s.since, s.flags, s.pings, s.why, page->due[i],
+    if (page->slots[i].jid)
+        name_of(core, hb_jid_of(page, i), name);
+    hb_record(core, "session " NAME " %u %u %u %u %u %u %u %u %u %" PRId64 " %s%s\n", slot, page->slots[i].generation,
+              page->slots[i].own, s.phase, s.since, s.flags, s.pings, s.why, page->due[i],
               (unsigned)(page->follows[i / HB_TIMERS_BLOCK] >> i % HB_TIMERS_BLOCK & 1), page->seen[i],
-              page->answered_us[i], name, page->user[i] ? "" : " anonymous");
+              page->slots[i].answered_us, name, page->slots[i].user ? "" : " anonymous");
 }
 
 /* So that whoever links them again one by one gets the same list: the last of a user's sessions first. */
 static void record_user(hb_core *core, uint32_t last)
 {
-    for (uint32_t slot = last; slot != HB_NO_SLOT; slot = hb_page_of(core, slot)->prev[hb_index_of(slot)])
+    for (uint32_t slot = last; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->prev)
         record_session(core, slot);
 }
 
@@ -277,12 +278,12 @@ void hb_record_begin(hb_core *core)
     for (uint32_t slot = 0; slot < core->page_count * HB_PAGE_CELLS && !core->recorder->full; slot++) {
         const hb_page *page = hb_page_of(core, slot);
         size_t i = hb_index_of(slot);
-        hb_phase phase = (hb_phase)page->session[i].phase;
+        hb_phase phase = (hb_phase)page->slots[i].session.phase;
         if (phase == HB_FREE)
             continue;
-        if (!page->user[i] || phase == HB_CLOSED)
+        if (!page->slots[i].user || phase == HB_CLOSED)
             record_session(core, slot); /* on nobody's list */
-        else if (page->next[i] == HB_NO_SLOT)
+        else if (page->slots[i].next == HB_NO_SLOT)
             record_user(core, slot);
     }
     hb_record(core, "begin\n");

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform.h"
+
 #define GENERATION_MAX 0x7fffffffu /* tokens stay positive as int64_t */
 #define SLOTS_MAX 0x7fffffffu      /* slots, as int32_t */
 
@@ -12,8 +14,8 @@ bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot)
     uint32_t at = (uint32_t)token;
 
     if (at / HB_PAGE_CELLS < core->page_count) {
-        const hb_page *page = hb_page_of(core, at);
-        if (page->session[hb_index_of(at)].phase != HB_FREE && page->generation[hb_index_of(at)] == token >> 32) {
+        const hb_slot *it = hb_slot_at(core, at);
+        if (it->session.phase != HB_FREE && it->generation == token >> 32) {
             *slot = at;
             return true;
         }
@@ -65,9 +67,9 @@ void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
 
-    core->phases[page->session[i].phase]--;
+    core->phases[page->slots[i].session.phase]--;
     core->phases[session.phase]++;
-    page->session[i] = session;
+    page->slots[i].session = session;
     set_due(page, i, due);
 }
 
@@ -80,7 +82,7 @@ hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
 {
     return (hb_moment){.now = core->clock.tick,
                        .read = hb_core_read_tick(core, slot),
-                       .own = hb_page_of(core, slot)->own[hb_index_of(slot)] & ((1u << HB_OWN_BITS) - 1),
+                       .own = hb_slot_at(core, slot)->own & ((1u << HB_OWN_BITS) - 1),
                        .jitter = jitter_of(core, hb_token_of(core, slot))};
 }
 
@@ -93,7 +95,7 @@ void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, hb_moment moment)
 
 hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment)
 {
-    hb_session session = hb_page_of(core, slot)->session[hb_index_of(slot)];
+    hb_session session = hb_slot_at(core, slot)->session;
     hb_step step = hb_session_step(session, event, moment, &core->policy);
 
     hb_slot_take(core, slot, step, moment);
@@ -107,25 +109,89 @@ hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event)
 
 static void put_free(hb_core *core, uint32_t slot)
 {
-    hb_page_of(core, slot)->next[hb_index_of(slot)] = HB_NO_SLOT;
-    if (core->free_slot == HB_NO_SLOT)
-        core->free_slot = slot;
-    else
-        hb_page_of(core, core->last_free)->next[hb_index_of(core->last_free)] = slot;
-    core->last_free = slot;
+    hb_shelf *shelf = &core->shelves[slot / HB_PAGE_CELLS];
+    hb_page *page = hb_page_of(core, slot);
+    uint16_t i = (uint16_t)hb_index_of(slot);
+
+    if (shelf->free) {
+        page->slots[shelf->last].next = i;
+    } else {
+        shelf->first = i;
+        shelf->since = page->slots[i].session.since;
+    }
+    shelf->last = i;
+    shelf->free++;
+}
+
+static bool has_rested(const hb_core *core, uint32_t since)
+{
+    return core->clock.tick - since >= HB_REST_TICKS;
+}
+
+/* Can its first free slot be given away? Where many are free, it is free for long enough all the same. */
+static bool can_open(const hb_core *core, const hb_shelf *shelf)
+{
+    return shelf->free >= HB_PAGE_CELLS / 4 || (shelf->free && has_rested(core, shelf->since));
+}
+
+/* The lowest page that can; else the one with most free slots; else one that was given back. */
+static int find_page(hb_core *core, size_t *out)
+{
+    size_t best = core->page_count;
+    uint16_t most = 0;
+
+    for (size_t p = 0; p < core->page_count; p++) {
+        const hb_shelf *shelf = &core->shelves[p];
+        if (shelf->free > most) {
+            best = p;
+            most = shelf->free;
+        }
+        if (can_open(core, shelf)) {
+            best = p;
+            break;
+        }
+    }
+    if (best == core->page_count && core->vacancies) {
+        best = 0;
+        while (core->pages[best] != core->vacant)
+            best++;
+        if (hb_slots_wake(core, best) < 0)
+            return HB_ENOMEM;
+    }
+    *out = best;
+    return best < core->page_count ? HB_OK : HB_EFULL;
+}
+
+int hb_slots_take(hb_core *core, uint32_t *slot)
+{
+    size_t p = core->open_in;
+
+    if (p >= core->page_count || !can_open(core, &core->shelves[p])) {
+        int code = find_page(core, &p);
+        if (code < 0)
+            return code;
+        core->open_in = p;
+    }
+    hb_shelf *shelf = &core->shelves[p];
+    const hb_page *page = core->pages[p];
+    *slot = (uint32_t)(p * HB_PAGE_CELLS + shelf->first);
+    if (--shelf->free) {
+        shelf->first = (uint16_t)page->slots[shelf->first].next;
+        shelf->since = page->slots[shelf->first].session.since;
+    }
+    return HB_OK;
 }
 
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref)
 {
-    hb_page *page = hb_page_of(core, slot);
-    size_t i = hb_index_of(slot);
+    hb_slot *it = hb_slot_at(core, slot);
     hb_user *user = hb_user_at(&core->users, ref);
 
-    page->user[i] = ref;
-    page->prev[i] = HB_NO_SLOT;
-    page->next[i] = user->sessions;
+    it->user = ref;
+    it->prev = HB_NO_SLOT;
+    it->next = user->sessions;
     if (user->sessions != HB_NO_SLOT)
-        hb_page_of(core, user->sessions)->prev[hb_index_of(user->sessions)] = slot;
+        hb_slot_at(core, user->sessions)->prev = slot;
     hb_user_lock(&core->users, user);
     hb_user_set_sessions(&core->users, user, slot);
     hb_user_unlock(&core->users, user);
@@ -142,20 +208,19 @@ void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
 /* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
 void hb_slot_unlink(hb_core *core, uint32_t slot)
 {
-    hb_page *page = hb_page_of(core, slot);
-    size_t i = hb_index_of(slot);
+    const hb_slot *it = hb_slot_at(core, slot);
     hb_user *user = hb_user_of(core, slot);
 
     if (!user)
         return;
     hb_user_lock(&core->users, user);
     hb_slot_see(core, user, slot);
-    if (page->prev[i] != HB_NO_SLOT)
-        hb_page_of(core, page->prev[i])->next[hb_index_of(page->prev[i])] = page->next[i];
+    if (it->prev != HB_NO_SLOT)
+        hb_slot_at(core, it->prev)->next = it->next;
     else
-        hb_user_set_sessions(&core->users, user, page->next[i]);
-    if (page->next[i] != HB_NO_SLOT)
-        hb_page_of(core, page->next[i])->prev[hb_index_of(page->next[i])] = page->prev[i];
+        hb_user_set_sessions(&core->users, user, it->next);
+    if (it->next != HB_NO_SLOT)
+        hb_slot_at(core, it->next)->prev = it->prev;
     hb_user_unlock(&core->users, user);
 }
 
@@ -164,8 +229,8 @@ void hb_slots_forget(hb_core *core, hb_user_ref ref)
     for (size_t p = 0; p < core->page_count; p++) {
         hb_page *page = core->pages[p];
         for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
-            if (page->user[i] == ref)
-                page->user[i] = HB_NO_USER;
+            if (page->slots[i].user == ref)
+                page->slots[i].user = HB_NO_USER;
         }
     }
     hb_users_forget(&core->users, ref);
@@ -174,45 +239,118 @@ void hb_slots_forget(hb_core *core, hb_user_ref ref)
 /* Gives a slot back. Its user must have been unlinked. */
 void hb_slot_release(hb_core *core, uint32_t slot)
 {
-    hb_page *page = hb_page_of(core, slot);
-    size_t i = hb_index_of(slot);
-    hb_session none = {.phase = HB_FREE};
+    hb_slot *it = hb_slot_at(core, slot);
+    hb_session none = {.phase = HB_FREE, .since = core->clock.tick};
 
-    if (page->jid[i])
-        core->jid_bytes -= sizeof(hb_jid) + page->jid[i]->length;
-    free(page->jid[i]);
-    page->jid[i] = NULL;
-    page->user[i] = HB_NO_USER;
+    hb_jid_drop(hb_page_of(core, slot), hb_index_of(slot));
+    it->user = HB_NO_USER;
     hb_slot_set(core, slot, none, HB_NEVER);
-    page->generation[i] = page->generation[i] == GENERATION_MAX ? 1 : page->generation[i] + 1;
+    it->generation = it->generation == GENERATION_MAX ? 1 : it->generation + 1;
     put_free(core, slot);
     core->counts.over++;
 }
 
+/* All slots of a page are free and have never been given away, or not for a long time. */
+static hb_page *new_page(hb_core *core, size_t p)
+{
+    hb_page *page = hb_memory_new(sizeof *page);
+    hb_shelf *shelf = &core->shelves[p];
+
+    if (!page)
+        return NULL;
+    page->cells = shelf->cells;
+    page->seen = p * HB_PAGE_CELLS < core->copy_count ? core->copies + p * HB_PAGE_CELLS : shelf->cells;
+    memset(page->soonest, 0xff, sizeof page->soonest); /* HB_NEVER */
+    core->pages[p] = page;
+    shelf->free = 0;
+    for (uint32_t i = 0; i < HB_PAGE_CELLS; i++) {
+        page->due[i] = HB_NEVER;
+        page->slots[i].generation = shelf->generation;
+        page->slots[i].session.since = core->clock.tick - HB_REST_TICKS;
+        put_free(core, (uint32_t)(p * HB_PAGE_CELLS + i));
+    }
+    return page;
+}
+
 int hb_slots_add(hb_core *core, uint32_t *cells)
 {
-    uint32_t first = (uint32_t)(core->page_count * HB_PAGE_CELLS);
+    size_t p = core->page_count;
 
-    if (core->page_count >= SLOTS_MAX / HB_PAGE_CELLS)
+    if (p >= SLOTS_MAX / HB_PAGE_CELLS)
         return HB_EINVAL;
-    hb_page **pages = realloc(core->pages, (core->page_count + 1) * sizeof(hb_page *));
+    hb_page **pages = realloc(core->pages, (p + 1) * sizeof(hb_page *));
     if (!pages)
         return HB_ENOMEM;
     core->pages = pages;
-    hb_page *page = calloc(1, sizeof *page);
-    if (!page)
+    hb_shelf *shelves = realloc(core->shelves, (p + 1) * sizeof *shelves);
+    if (!shelves)
         return HB_ENOMEM;
-    page->cells = cells;
-    page->seen = cells;
-    core->pages[core->page_count++] = page;
+    core->shelves = shelves;
+    shelves[p] = (hb_shelf){.cells = cells, .generation = 1};
+    if (!new_page(core, p))
+        return HB_ENOMEM;
+    core->page_count++;
     core->phases[HB_FREE] += HB_PAGE_CELLS;
-    memset(page->soonest, 0xff, sizeof page->soonest); /* HB_NEVER */
-    for (uint32_t i = 0; i < HB_PAGE_CELLS; i++) {
-        page->due[i] = HB_NEVER;
-        page->generation[i] = 1;
-        put_free(core, first + i);
-    }
     return HB_OK;
+}
+
+static void free_page(hb_core *core, size_t p)
+{
+    hb_jids_free(core, core->pages[p]);
+    hb_memory_free(core->pages[p], sizeof(hb_page));
+}
+
+void hb_slots_free(hb_core *core)
+{
+    for (size_t p = 0; p < core->page_count; p++) {
+        if (core->pages[p] != core->vacant)
+            free_page(core, p);
+    }
+    free(core->pages);
+    free(core->shelves);
+}
+
+/* What is left is the generation that none of its slots has had yet, so that whatever comes late meets nobody. */
+static void give_back(hb_core *core, size_t p)
+{
+    hb_shelf *shelf = &core->shelves[p];
+
+    for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
+        uint32_t generation = core->pages[p]->slots[i].generation;
+        shelf->generation = generation > shelf->generation ? generation : shelf->generation;
+    }
+    shelf->free = 0;
+    free_page(core, p);
+    core->pages[p] = core->vacant;
+    core->vacancies++;
+}
+
+int hb_slots_wake(hb_core *core, size_t p)
+{
+    if (core->pages[p] != core->vacant)
+        return HB_OK;
+    if (!new_page(core, p))
+        return HB_ENOMEM;
+    core->vacancies--;
+    return HB_OK;
+}
+
+void hb_slots_tidy(hb_core *core)
+{
+    size_t p = core->tidied < core->page_count ? core->tidied : 0;
+    size_t open = core->page_count * HB_PAGE_CELLS - core->phases[HB_FREE];
+    size_t most = open + open / 4 + 2 * (size_t)HB_PAGE_CELLS; /* room that is kept */
+
+    core->tidied = p + 1;
+    core->open_in = 0;
+    if (p >= core->page_count || core->pages[p] == core->vacant)
+        return;
+    const hb_shelf *shelf = &core->shelves[p];
+    if (shelf->free < HB_PAGE_CELLS)
+        hb_jids_tidy(core, core->pages[p]);
+    else if ((core->page_count - core->vacancies) * HB_PAGE_CELLS > most &&
+             has_rested(core, core->pages[p]->slots[shelf->last].session.since))
+        give_back(core, p);
 }
 
 int hb_slots_copy(hb_core *core)
@@ -223,9 +361,11 @@ int hb_slots_copy(hb_core *core)
     if (!copies)
         return HB_ENOMEM;
     for (size_t i = core->copy_count; i < all; i++)
-        copies[i] = __atomic_load_n(&core->pages[i / HB_PAGE_CELLS]->cells[i % HB_PAGE_CELLS], __ATOMIC_RELAXED);
-    for (size_t p = 0; p < core->page_count; p++)
-        core->pages[p]->seen = copies + p * HB_PAGE_CELLS;
+        copies[i] = __atomic_load_n(&core->shelves[i / HB_PAGE_CELLS].cells[i % HB_PAGE_CELLS], __ATOMIC_RELAXED);
+    for (size_t p = 0; p < core->page_count; p++) {
+        if (core->pages[p] != core->vacant)
+            core->pages[p]->seen = copies + p * HB_PAGE_CELLS;
+    }
     core->copies = copies;
     core->copy_count = all;
     return HB_OK;

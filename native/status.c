@@ -113,7 +113,8 @@ static json_t *counts_json(const hb_core *core)
 size_t hb_core_bytes(const hb_core *core)
 {
     return sizeof *core + sizeof *core->series + HB_TRACE_RINGS * (HB_TRACES * sizeof(hb_trace) + HB_TRACE_RESOURCES) +
-           core->page_count * (sizeof(hb_page) + sizeof(hb_page *)) + core->jid_bytes + core->users.bytes;
+           (core->page_count - core->vacancies) * sizeof(hb_page) +
+           core->page_count * (sizeof(hb_page *) + sizeof(hb_shelf)) + core->jid_bytes + core->users.bytes;
 }
 
 /* A text, or null where it is empty. */
@@ -144,8 +145,8 @@ static json_t *summary_json(const hb_core *core)
 static json_t *session_json(hb_core *core, size_t page_at, size_t i)
 {
     const hb_page *page = core->pages[page_at];
-    hb_session session = page->session[i];
-    const hb_jid *jid = page->jid[i];
+    hb_session session = page->slots[i].session;
+    const hb_jid *jid = hb_jid_of(page, i);
     uint32_t slot = (uint32_t)(page_at * HB_PAGE_CELLS + i);
 
     if (hb_recording(core))
@@ -156,8 +157,8 @@ static json_t *session_json(hb_core *core, size_t page_at, size_t i)
         json_pack("{s:s, s:s, s:b, s:I, s:i, s:o, s:o, s:s}", "transport", hb_transport_name(hb_transport_of(page, i)),
                   "state", hb_phase_name((hb_phase)session.phase), "available", (session.flags & HB_S_AVAILABLE) != 0,
                   "silent_s", (json_int_t)(core->clock.tick - moment.read), "pings", (int)session.pings, "rtt_us",
-                  page->answered_us[i] ? json_integer(page->rtt_us[i]) : json_null(), "answered_us",
-                  page->answered_us[i] ? json_integer(page->answered_us[i]) : json_null(), "why",
+                  page->slots[i].answered_us ? json_integer(page->slots[i].rtt_us) : json_null(), "answered_us",
+                  page->slots[i].answered_us ? json_integer(page->slots[i].answered_us) : json_null(), "why",
                   hb_reason_name((hb_reason)session.why));
     return jid ? with(json, "jid", text_json(jid->text, jid->length)) : json;
 }
@@ -171,7 +172,7 @@ static int add_sessions(hb_core *core, json_t *list)
         pthread_mutex_lock(&core->lock);
         bool last = p >= core->page_count;
         for (size_t i = 0; !last && code == 0 && i < HB_PAGE_CELLS; i++) {
-            if (core->pages[p]->session[i].phase != HB_FREE)
+            if (core->pages[p]->slots[i].session.phase != HB_FREE)
                 code = json_array_append_new(list, session_json(core, p, i));
         }
         pthread_mutex_unlock(&core->lock);
@@ -349,7 +350,7 @@ static json_t *open_json(hb_core *core, const char *jid, size_t length)
 
     while (list && slot != HB_NO_SLOT) {
         const hb_page *page = hb_page_of(core, slot);
-        if (is_meant(page->jid[hb_index_of(slot)], jid, length)) {
+        if (is_meant(hb_jid_of(page, hb_index_of(slot)), jid, length)) {
             json_t *session = with(session_json(core, slot / HB_PAGE_CELLS, hb_index_of(slot)), "session",
                                    json_integer((json_int_t)hb_token_of(core, slot)));
             if (json_array_append_new(list, session) < 0) {
@@ -357,7 +358,7 @@ static json_t *open_json(hb_core *core, const char *jid, size_t length)
                 return NULL;
             }
         }
-        slot = page->next[hb_index_of(slot)];
+        slot = page->slots[hb_index_of(slot)].next;
     }
     return list;
 }

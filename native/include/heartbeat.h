@@ -187,7 +187,7 @@ int hb_policy_describe(const char *json, size_t length, int64_t idle_ms, bool pi
  * HB_OWN_MAX) after which the server closes it by a task of its own that can not be taken out; 0: it does not, we are
  * in charge. With own_s the session is observed: reads, presence and last activity are kept and its end is watched, but
  * it is pinged and disconnected only while the policy would have it dead earlier than the server does.
- * HB_EFULL: add a page and call again.
+ * HB_EFULL: add a page and call again. HB_ENOMEM.
  */
 int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t opened_us, int64_t read_us,
                  hb_token *out);

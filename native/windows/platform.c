@@ -310,6 +310,18 @@ void hb_block_free(void *block)
         VirtualFree(block, 0, MEM_RELEASE);
 }
 
+void *hb_memory_new(size_t size)
+{
+    return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+}
+
+void hb_memory_free(void *memory, size_t size)
+{
+    (void)size;
+    if (memory)
+        VirtualFree(memory, 0, MEM_RELEASE);
+}
+
 void hb_errno_text(int why, char *out, size_t size)
 {
     if (strerror_s(out, size, why) != 0)

@@ -202,24 +202,33 @@ static void do_page(play *p)
 static bool make_free_slot(play *p, uint32_t slot)
 {
     hb_core *core = p->core;
-    uint32_t before = HB_NO_SLOT;
-    uint32_t at = core->free_slot;
-    if (hb_page_of(core, slot)->session[hb_index_of(slot)].phase != HB_FREE) {
+    size_t at_page = slot / HB_PAGE_CELLS;
+    int code = hb_slots_wake(core, at_page);
+    if (code < 0) {
+        end(p, REPLAY_BROKEN, "%s", hb_strerror(code));
+        return false;
+    }
+    if (hb_slot_at(core, slot)->session.phase != HB_FREE) {
         end(p, REPLAY_DIFFERS, "the slot is not free");
         return false;
     }
-    while (at != slot) {
-        before = at;
-        at = hb_page_of(core, at)->next[hb_index_of(at)];
-    }
-    if (before != HB_NO_SLOT) {
-        hb_page_of(core, before)->next[hb_index_of(before)] = hb_page_of(core, at)->next[hb_index_of(at)];
-        if (core->last_free == at) {
-            core->last_free = before;
+    hb_shelf *shelf = &core->shelves[at_page];
+    hb_slot *slots = core->pages[at_page]->slots;
+    uint16_t wanted = (uint16_t)hb_index_of(slot);
+    if (shelf->first != wanted) {
+        uint16_t before = shelf->first;
+        while (slots[before].next != wanted) {
+            before = (uint16_t)slots[before].next;
         }
-        hb_page_of(core, at)->next[hb_index_of(at)] = core->free_slot;
-        core->free_slot = at;
+        slots[before].next = slots[wanted].next;
+        if (shelf->last == wanted) {
+            shelf->last = before;
+        }
+        slots[wanted].next = shelf->first;
+        shelf->first = wanted;
     }
+    shelf->since = core->clock.tick - HB_REST_TICKS;
+    core->open_in = at_page;
     return true;
 }
 
@@ -230,7 +239,7 @@ static hb_token open_slot(play *p, hb_token wanted, hb_transport transport, uint
     if (over(p) || !make_free_slot(p, slot)) {
         return 0;
     }
-    hb_page_of(p->core, slot)->generation[hb_index_of(slot)] = (uint32_t)(wanted >> 32);
+    hb_slot_at(p->core, slot)->generation = (uint32_t)(wanted >> 32);
     expect_ok(p, hb_core_open(p->core, transport, own, opened, read, &opened_as));
     return opened_as;
 }
@@ -284,7 +293,7 @@ static void do_session(play *p)
     hb_slot_set(p->core, slot, session, 0); /* the block is looked at by the next tick */
     page->due[i] = due;
     page->follows[i / HB_TIMERS_BLOCK] |= (uint64_t)follows << i % HB_TIMERS_BLOCK;
-    page->answered_us[i] = answered_us;
+    page->slots[i].answered_us = answered_us;
     page->cells[i] = read;
 }
 

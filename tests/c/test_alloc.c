@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -28,10 +29,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__real_mmap(void *at, size_t size, int may, int how, int file, off_t offset);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_mmap(void *at, size_t size, int may, int how, int file, off_t offset);
 int __wrap_fsync(int fd);
 
 /* Disks are slow, and nobody here could tell. */
@@ -74,6 +77,11 @@ void *__wrap_realloc(void *old, size_t size)
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
     return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+void *__wrap_mmap(void *at, size_t size, int may, int how, int file, off_t offset)
+{
+    return fails() ? MAP_FAILED : __real_mmap(at, size, may, how, file, offset);
 }
 
 /* A core in the middle of things: alice pinged, bob about to be, carol not logged in. */
@@ -489,6 +497,42 @@ static void test_growing(void **state)
     rig_close(&r);
 }
 
+/* A page that was given back is wanted again, and a session goes over to it. */
+static void test_waking(void **state)
+{
+    (void)state;
+    enum { PAGES = 4, ALL = PAGES * HB_PAGE_CELLS };
+    static hb_token tokens[ALL];
+    rig r;
+    rig_init(&r, 0);
+    rig_policy(&r, "{\"login_within\": \"off\"}", 0, true);
+    for (size_t i = 0; i < ALL; i++)
+        tokens[i] = rig_open(&r);
+    for (size_t i = 0; i < ALL; i++)
+        assert_int_equal(hb_core_closed(r.core, tokens[i]), HB_OK);
+    rig_step(&r, 30);
+    for (size_t i = 0; i < 2 * HB_PAGE_CELLS; i++)
+        tokens[i] = rig_open(&r);
+    hb_token alice = tokens[0];
+    assert_int_equal(hb_core_bound(r.core, alice, "alice@example.org/x", 19, false), HB_OK);
+    assert_int_equal(hb_core_detached(r.core, alice), HB_OK);
+    hb_token again = 4711;
+    fail_at = 1;
+    assert_int_equal(hb_core_open(r.core, HB_TCP, 0, r.now_us, r.now_us, &again), HB_ENOMEM);
+    assert_int_equal(fail_at, -1);
+    assert_int_equal(again, 4711);
+    assert_int_equal(hb_core_open(r.core, HB_TCP, 0, r.now_us, r.now_us, &again), HB_OK);
+    fail_at = 1;
+    assert_int_equal(hb_core_resumed(r.core, alice, again), HB_ENOMEM);
+    assert_int_equal(fail_at, -1);
+    assert_int_equal(hb_core_resumed(r.core, alice, again), HB_OK);
+    hb_activity a;
+    assert_int_equal(hb_core_last_activity(r.core, "alice", 5, &a), 1);
+    assert_true(a.online);
+    assert_int_equal(hb_core_closed(r.core, again), HB_OK);
+    rig_close(&r);
+}
+
 /* Whose end finds no room is missing, and that is said; whoever finds none in an answer is in the next one. */
 static void test_gone(void **state)
 {
@@ -778,7 +822,7 @@ int main(void)
         cmocka_unit_test(test_refused_policy), cmocka_unit_test(test_growing),
         cmocka_unit_test(test_no_allocations), cmocka_unit_test(test_hard_times),
         cmocka_unit_test(test_bounded),        cmocka_unit_test(test_gone),
-        cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_waking),         cmocka_unit_test(test_journal),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }
