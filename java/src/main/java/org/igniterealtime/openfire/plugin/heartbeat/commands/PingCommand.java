@@ -109,7 +109,8 @@ final class PingCommand extends Command {
     void run(Answer answer, SessionData data) {
         Pinged now = pinged.remove(data.getId());
         if (now == null) {
-            answer.error(answer.texts.of("command-failed"));
+            // The plugin was loaded anew since, or a thousand others came.
+            answer.error(answer.texts.of("form-expired"));
             return;
         }
         Texts texts = answer.texts;

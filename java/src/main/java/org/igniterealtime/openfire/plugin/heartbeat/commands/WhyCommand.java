@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.plugin.heartbeat.commands;
 
 import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -19,6 +20,11 @@ import org.xmpp.packet.JID;
 
 /** Why the sessions of a user, or one of them, were pinged, closed or cut, and how the last one ended. */
 final class WhyCommand extends Command {
+    /** Rows of the table: a stanza shall not become too long. Pings are many, and seldom what is looked for. */
+    private static final int MOST_PINGS = 20;
+
+    private static final int MOST_OTHERS = 100;
+
     WhyCommand(HeartbeatPlugin plugin) {
         super(plugin, "heartbeat#why");
     }
@@ -71,6 +77,13 @@ final class WhyCommand extends Command {
         if (decisions.size() == 0) {
             lines.add(texts.of("no-decisions"));
         }
+        int pings = 0;
+        for (JsonElement each : decisions) {
+            pings += isPing(each.getAsJsonObject()) ? 1 : 0;
+        }
+        if (pings > MOST_PINGS || decisions.size() - pings > MOST_OTHERS) {
+            lines.add(texts.of("command-why-some", Math.min(pings, MOST_PINGS), MOST_OTHERS));
+        }
         if (known != null && !Json.flag(known, "complete")) {
             lines.add(texts.of("decisions-incomplete"));
         }
@@ -90,19 +103,33 @@ final class WhyCommand extends Command {
         form.addReportedField("action", texts.of("action"), FormField.Type.text_single);
         form.addReportedField("reason", texts.of("command-reason"), FormField.Type.text_single);
         form.addReportedField("meaning", texts.of("reason"), FormField.Type.text_single);
-        long now = System.currentTimeMillis();
+        int pings = 0;
+        int others = 0;
         for (int i = decisions.size() - 1; i >= 0; i--) {
             JsonObject decision = decisions.get(i).getAsJsonObject();
-            String jid = Json.text(decision, "jid");
-            String reason = Json.text(decision, "why");
-            Map<String, Object> row = new LinkedHashMap<>();
-            row.put("time", time(now - TimeUnit.SECONDS.toMillis(Json.number(decision, "ago_s", 0))));
-            row.put("jid", jid == null ? user.toBareJID() : jid);
-            row.put("action", texts.of("action-" + Json.text(decision, "action")));
-            row.put("reason", reason);
-            row.put("meaning", texts.of("why-" + reason));
-            form.addItemFields(row);
+            if (isPing(decision) ? ++pings <= MOST_PINGS : ++others <= MOST_OTHERS) {
+                form.addItemFields(row(user, decision, texts));
+            }
         }
         return form;
+    }
+
+    private static boolean isPing(JsonObject decision) {
+        return "ping".equals(Json.text(decision, "action"));
+    }
+
+    private static Map<String, Object> row(JID user, JsonObject decision, Texts texts) {
+        String jid = Json.text(decision, "jid");
+        String action = Json.text(decision, "action");
+        String reason = Json.text(decision, "why");
+        boolean byItself = "nothing".equals(action) && !"spoke".equals(reason);
+        long ago = TimeUnit.SECONDS.toMillis(Json.number(decision, "ago_s", 0));
+        Map<String, Object> row = new LinkedHashMap<>();
+        row.put("time", time(System.currentTimeMillis() - ago));
+        row.put("jid", jid == null ? user.toBareJID() : jid);
+        row.put("action", texts.of(byItself ? "action-by-itself" : "action-" + action));
+        row.put("reason", reason);
+        row.put("meaning", texts.of("why-" + reason));
+        return row;
     }
 }

@@ -17,6 +17,8 @@ import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.igniterealtime.openfire.heartbeat.harness.RawClient;
+import org.jivesoftware.smackx.commands.RemoteCommand;
+import org.jivesoftware.smackx.xdata.form.FillableForm;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -238,10 +240,10 @@ final class AdHocTest {
             silent.await(Duration.ofSeconds(15), "the end", Event::isOver);
             AdHoc why = awaitWhy("carol", answer -> answer.notes().toString().contains("did not answer pings"));
             assertTrue(only(why.notes(), "info").contains("carol@ad-hoc.test: 0 open sessions."), why.toString());
-            List<Map<String, String>> rows = why.rows();
             // The newest first.
+            List<Map<String, String>> rows =
+                    why.rows().stream().filter(row -> row.get("jid").equals(silent.jid())).toList();
             Map<String, String> end = rows.stream().filter(row -> row.get("reason").equals("no-answer")).findFirst().orElseThrow();
-            assertEquals(silent.jid(), end.get("jid"));
             assertEquals("closed, with an error", end.get("action"));
             assertTrue(end.get("meaning").contains("last ping was not answered"), end.toString());
             Duration ago = Duration.between(Instant.parse(end.get("time")), Instant.now());
@@ -249,7 +251,9 @@ final class AdHocTest {
             Map<String, String> first = rows.get(rows.indexOf(end) + 1);
             assertEquals("ping idle", first.get("action") + " " + first.get("reason"));
             // And by the full JID; and not of another one.
-            assertEquals(end, why(silent.jid()).rows().get(rows.indexOf(end)));
+            assertEquals(
+                    List.of(silent.jid()),
+                    why(silent.jid()).rows().stream().map(row -> row.get("jid")).distinct().toList());
             AdHoc other = why("carol@ad-hoc.test/nowhere");
             assertFalse(other.hasForm(), other.toString());
         }
@@ -267,7 +271,11 @@ final class AdHocTest {
         dave.close();
         AdHoc gone = awaitWhy("dave", answer -> answer.notes().toString().contains("0 open sessions"));
         assertTrue(gone.notes().get(0).contains("logged out"), gone.toString());
-        assertTrue(gone.notes().get(0).contains("Nothing had to be done yet"), gone.toString());
+        List<String> ends = gone.rows().stream()
+                .filter(row -> row.get("action").equals("not by Heartbeat"))
+                .map(row -> row.get("jid") + " " + row.get("reason"))
+                .toList();
+        assertEquals(List.of("dave@ad-hoc.test/desk logout"), ends, gone.toString());
     }
 
     @Test
@@ -297,8 +305,11 @@ final class AdHocTest {
             ping.go("complete");
             assertEquals("bob@ad-hoc.test/" + HOSTILE, ping.rows().get(0).get("jid"));
             AdHoc why = why("bob");
-            assertEquals("bob@ad-hoc.test/" + HOSTILE, why.rows().get(0).get("jid"));
-            assertEquals("admin", why.rows().get(0).get("reason"));
+            assertTrue(
+                    why.rows().stream()
+                            .anyMatch(row -> row.get("jid").equals("bob@ad-hoc.test/" + HOSTILE)
+                                    && row.get("reason").equals("admin")),
+                    why.toString());
             assertTrue(why(bob.jid()).title().endsWith(HOSTILE), why.toString());
         }
     }
@@ -348,6 +359,33 @@ final class AdHocTest {
                 .authenticate("boss")
                 .bind("fr")) {
             assertEquals("Heartbeat: why was a user disconnected", AdHoc.begin(chief, WHY).title());
+        }
+    }
+
+    /** Smack reads forms, validation and tables more strictly than we do. */
+    @Test
+    void smackRunsThem() throws Exception {
+        try (SmackClient chief = new SmackClient(server.door(), "boss", "smack");
+                RawClient bob = login("bob", "pinged")) {
+            assertTrue(chief.commands().containsAll(ALL), chief.commands().toString());
+            RemoteCommand ping = chief.command(PING);
+            FillableForm user = new FillableForm(ping.getForm());
+            user.setAnswer(ACCOUNT, bob.jid());
+            ping.next(user);
+            bob.await("a ping", Event::isOurPing);
+            bob.sync();
+            ping.complete(new FillableForm(ping.getForm()));
+            assertTrue(ping.isCompleted());
+            assertEquals(bob.jid(), ping.getForm().getItems().get(0).getFields().get(0).getFirstValue());
+            RemoteCommand list = chief.command(NOT_SEEN);
+            FillableForm days = new FillableForm(list.getForm());
+            days.setAnswer("days", 90);
+            days.setAnswer("max_items", "25");
+            list.complete(days);
+            assertEquals(2, list.getForm().getItems().size());
+            RemoteCommand status = chief.command(STATUS);
+            assertTrue(status.isCompleted());
+            assertEquals("on disk", status.getForm().getField("journal").getFirstValue());
         }
     }
 

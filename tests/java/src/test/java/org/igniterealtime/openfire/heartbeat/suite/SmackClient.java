@@ -12,6 +12,9 @@ import org.jivesoftware.smack.filter.StanzaTypeFilter;
 import org.jivesoftware.smack.packet.Presence;
 import org.jivesoftware.smack.tcp.XMPPTCPConnection;
 import org.jivesoftware.smack.tcp.XMPPTCPConnectionConfiguration;
+import org.jivesoftware.smackx.commands.AdHocCommandManager;
+import org.jivesoftware.smackx.commands.RemoteCommand;
+import org.jivesoftware.smackx.disco.packet.DiscoverItems;
 import org.jivesoftware.smackx.ping.PingManager;
 
 /** A client as people really use them: Smack, which answers pings by itself. */
@@ -65,6 +68,24 @@ final class SmackClient implements AutoCloseable {
     /** How many pings it has answered. */
     int pings() {
         return pings.get();
+    }
+
+    /** The commands (XEP-0050) that the server offers. */
+    List<String> commands() throws Exception {
+        return AdHocCommandManager.getAddHocCommandsManager(connection)
+                .discoverCommands(connection.getXMPPServiceDomain())
+                .getItems()
+                .stream()
+                .map(DiscoverItems.Item::getNode)
+                .toList();
+    }
+
+    /** One of them, begun. */
+    RemoteCommand command(String node) throws Exception {
+        RemoteCommand command = AdHocCommandManager.getAddHocCommandsManager(connection)
+                .getRemoteCommand(connection.getXMPPServiceDomain(), node);
+        command.execute();
+        return command;
     }
 
     void logout(String status) throws Exception {
