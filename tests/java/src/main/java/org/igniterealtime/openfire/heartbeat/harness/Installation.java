@@ -130,6 +130,11 @@ public final class Installation {
         }
     }
 
+    /** Whether it comes with its own web console; else ours stands in for it. */
+    public boolean hasConsole() {
+        return console != null;
+    }
+
     public OpenfireVersion version() {
         return version;
     }

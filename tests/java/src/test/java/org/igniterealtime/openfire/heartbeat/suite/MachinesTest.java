@@ -107,7 +107,12 @@ final class MachinesTest {
             assertEquals("no-store", each.headers().firstValue("Cache-Control").orElse(""));
             assertEquals("nosniff", each.headers().firstValue("X-Content-Type-Options").orElse(""));
         }
-        assertEquals(405, administrator.ask("POST", METRICS, "").statusCode());
+        assertNotToBePosted(administrator.ask("POST", METRICS, ""));
+    }
+
+    /** Where Openfire looks for its token of forms first, it sends back to the page. */
+    private static void assertNotToBePosted(HttpResponse<String> answer) {
+        assertTrue(answer.statusCode() == 405 || answer.statusCode() == 302, answer.toString());
     }
 
     private static String type(HttpResponse<String> answer) {
@@ -138,7 +143,7 @@ final class MachinesTest {
         }
         // Nothing else is opened by it.
         assertEquals(302, stranger("plugins/heartbeat/sessions", "Authorization", "Bearer " + SECRET).statusCode());
-        assertEquals(405, new ConsoleVisitor(server).ask("POST", METRICS, "", "Authorization", "Bearer " + SECRET).statusCode());
+        assertNotToBePosted(new ConsoleVisitor(server).ask("POST", METRICS, "", "Authorization", "Bearer " + SECRET));
         server.delete(TOKEN);
         assertEquals(302, stranger(METRICS, "Authorization", "Bearer " + SECRET).statusCode());
     }
