@@ -26,7 +26,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -64,7 +63,7 @@ public final class OpenfireServer implements AutoCloseable {
     private final Process process;
     private final OutputStream commands;
     private final AtomicInteger number = new AtomicInteger();
-    private final Map<String, CompletableFuture<String>> answers = new ConcurrentHashMap<>();
+    private final Answers answers;
     private volatile Door clients;
     private final Map<String, Integer> ports;
     private boolean closed;
@@ -210,8 +209,8 @@ public final class OpenfireServer implements AutoCloseable {
             throw new IllegalStateException("Openfire can not be started", e);
         }
         commands = process.getOutputStream();
-        CompletableFuture<String> listening = new CompletableFuture<>();
-        answers.put("0", listening);
+        answers = new Answers(name);
+        CompletableFuture<String> listening = answers.expect("0");
         Thread reader = new Thread(this::readAnswers, name + "-answers");
         reader.setDaemon(true);
         reader.start();
@@ -280,6 +279,9 @@ public final class OpenfireServer implements AutoCloseable {
                 "-Xmx" + setup.heap,
                 setup.collector,
                 "-XX:-UsePerfData",
+                // Nor does the JVM's log belong there, which else goes there with its warnings.
+                "-Xlog:disable",
+                "-Xlog:all=warning:stderr",
                 "-Xlog:gc:file=" + home.resolve("logs/gc.log"),
                 "-XX:ErrorFile=" + home.resolve("logs/hs_err.log"),
                 "--add-opens=java.base/java.lang=ALL-UNNAMED",
@@ -324,27 +326,23 @@ public final class OpenfireServer implements AutoCloseable {
         try (BufferedReader lines =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                String[] fields = line.split("\t", 3);
-                CompletableFuture<String> answer = answers.remove(fields[0]);
-                if (fields[1].equals("ok")) {
-                    answer.complete(unescape(fields[2]));
-                } else {
-                    answer.completeExceptionally(new IllegalStateException(unescape(fields[2])));
+                if (!answers.take(line)) {
+                    System.err.println(name + " says: " + line);
                 }
             }
         } catch (IOException e) {
             // The process is gone; whoever waits is told below.
+        } finally {
+            answers.end();
         }
-        answers.values().forEach(answer -> answer.completeExceptionally(new IOException(name + " is gone")));
     }
 
     // ---- Commands.
 
     /** Gives a command to the launcher and returns its answer; an error there is an error here. */
     public String command(String verb, String... arguments) {
-        CompletableFuture<String> answer = new CompletableFuture<>();
         String id = Integer.toString(number.incrementAndGet());
-        answers.put(id, answer);
+        CompletableFuture<String> answer = answers.expect(id);
         String line = Stream.concat(Stream.of(id, verb), Arrays.stream(arguments).map(OpenfireServer::escape))
                 .collect(Collectors.joining("\t", "", "\n"));
         try {
@@ -688,18 +686,5 @@ public final class OpenfireServer implements AutoCloseable {
 
     private static String escape(String text) {
         return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r");
-    }
-
-    private static String unescape(String text) {
-        StringBuilder plain = new StringBuilder(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '\\') {
-                c = text.charAt(++i);
-                c = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
-            }
-            plain.append(c);
-        }
-        return plain.toString();
     }
 }
