@@ -75,8 +75,8 @@ SESSIONS ?= 2000
 
 # The stages of test, after plugin. Those that compute run beside those that wait: of these none writes what the others
 # read, nor measures times more closely than to a second. Those that time stand alone; test-openfire is one of them.
-TESTS_THAT_COMPUTE := lint test-c simulate faults coverage asan fuzz tsan check-library check-metrics
-TESTS_THAT_WAIT := test-java test-jvm | test-crash bench-smoke
+TESTS_THAT_COMPUTE := lint test-c simulate faults coverage asan fuzz tsan check-library check-metrics reproducible
+TESTS_THAT_WAIT := test-java test-jvm | test-crash bench-smoke test-soak
 TESTS_THAT_TIME := test-server test-openfire
 
 # An Openfire that was installed or unpacked, for test-openfire and bench-openfire.
@@ -173,7 +173,7 @@ FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------
 
-.PHONY: all help native plugin dist dist-test release platforms reproducible test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
+.PHONY: all help native plugin dist dist-test release platforms reproducible reproducible-dist test test-c simulate replay journal-dump faults coverage asan tsan fuzz check-library test-java test-jvm test-server test-openfire test-crash crash test-soak soak demo \
     demo-picture bench bench-netty bench-growth bench-smoke bench-openfire lint lint-format lint-tidy lint-analyzer \
     lint-scripts fmt clean FORCE
 
@@ -265,10 +265,10 @@ test-server: $(TESTED) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/
 	$(Q)$(MVN) -f tests/pom.xml verify -Dheartbeat.jar=$(abspath $(TESTED)) $(if $(ONLY),-Dit.test='$(ONLY)')
 
 ## test-openfire: the same on a copy of the installation in OPENFIRE_HOME=DIR (Openfire 4.2 or later); ONLY=UploadTest
-test-openfire: $(PLUGIN) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
+test-openfire: $(TESTED) $(NEWER) $(BUILD)/native/replay $(WEB_CLIENT) | $(BUILD)/log
 ifneq ($(OPENFIRE_HOME),)
 	$(check-home)
-	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) \
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(TESTED)) \
 	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME)) $(if $(ONLY),-Dit.test='$(ONLY)')
 	$(if $(ONLY),,$(call run-crash,20,$(OPENFIRE_HOME)))
 else
@@ -720,11 +720,16 @@ release:
 	$(Q).ci/release check
 	+$(Q)$(MAKE) --no-print-directory dist
 	+$(Q)$(MAKE) --no-print-directory dist-test
+	+$(Q)$(MAKE) --no-print-directory reproducible-dist
 	$(Q).ci/release pack $(DIST_PLUGIN) $(BUILD)/release/$(VERSION)
 
-## reproducible: builds the plugin, and that of dist where it is there, in another folder too: the same bytes
+## reproducible: builds the plugin in another folder too: the same bytes
 reproducible: $(PLUGIN)
-	@tests/reproducible $(PLUGIN) $(if $(wildcard $(DIST_PLUGIN)),$(DIST_PLUGIN))
+	+@tests/reproducible $(PLUGIN)
+
+## reproducible-dist: the same with the plugin of dist
+reproducible-dist: $(DIST_PLUGIN)
+	+@tests/reproducible $(DIST_PLUGIN)
 
 # The schemas of CycloneDX.
 CYCLONEDX := $(DIST)/cyclonedx/cyclonedx/schema/_res
