@@ -13,8 +13,9 @@
 
 #define NAME 64 /* of a file in the folder */
 #define KEY_FILE "key"
-#define NEW_KEY_FILE "key.new"
-#define NEW_KEY_WORD "random"
+#define WISH_FILE "key.new"  /* an administrator's */
+#define NEXT_FILE "key.next" /* ours: the key that is to take the place of key, as long as that is not done */
+#define WISH_WORD "random"
 #define KEY_DIGITS ((size_t)2 * HB_SEAL_KEY)
 
 /* A journal of this size, and twice that of its snapshot, is worth a new snapshot; so are so many files. */
@@ -27,8 +28,9 @@ struct hb_journal {
     char folder[256]; /* for messages */
     hb_folder *place;
     uint8_t key[HB_SEAL_KEY];
-    uint8_t next_key[HB_SEAL_KEY]; /* of key.new */
+    uint8_t next_key[HB_SEAL_KEY]; /* the one that key is changed to */
     bool has_next;                 /* while it opens: files under it may be there */
+    bool random;                   /* next_key was made because the word asked for it */
     bool rekeying;                 /* the snapshot that is being made is under it */
     bool given;                    /* the key is not in the folder */
     uint64_t generation;           /* of the youngest file, whatever became of it */
@@ -190,113 +192,129 @@ static size_t trimmed(const char *text, size_t length)
 int hb_journal_key_parse(const char *text, size_t length, uint8_t key[HB_SEAL_KEY])
 {
     uint8_t parsed[HB_SEAL_KEY] = {0};
+    int code = HB_OK;
 
     length = trimmed(text, length);
     if (length != KEY_DIGITS)
         return HB_EINVAL;
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length && code == HB_OK; i++) {
         char c = text[i];
         int digit = c >= '0' && c <= '9'   ? c - '0'
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
                     : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                            : -1;
         if (digit < 0)
-            return HB_EINVAL;
-        parsed[i / 2] = (uint8_t)(parsed[i / 2] << 4 | digit);
+            code = HB_EINVAL;
+        else
+            parsed[i / 2] = (uint8_t)(parsed[i / 2] << 4 | digit);
     }
-    memcpy(key, parsed, HB_SEAL_KEY);
-    return HB_OK;
+    if (code == HB_OK)
+        memcpy(key, parsed, HB_SEAL_KEY);
+    hb_seal_wipe(parsed, sizeof parsed);
+    return code;
 }
 
-/* It is on disk under its name, or there is no new file of that name. */
-static int write_key(const hb_journal *journal, const uint8_t key[HB_SEAL_KEY], const char *name, hb_error *error)
+/* *placed: the file of that name holds it. It is on disk for good if HB_OK comes back. */
+static int write_key(const hb_journal *journal, const uint8_t key[HB_SEAL_KEY], const char *name, bool *placed,
+                     hb_error *error)
 {
     char text[KEY_DIGITS + 2];
 
+    *placed = false;
     for (size_t i = 0; i < HB_SEAL_KEY; i++)
         snprintf(text + 2 * i, 3, "%02x", key[i]);
     text[KEY_DIGITS] = '\n';
     int code = write_new(journal, KEY_FILE ".tmp", text, KEY_DIGITS + 1, error);
-    memset(text, 0, sizeof text);
-    if (code == HB_OK) {
-        int why = hb_folder_rename(journal->place, KEY_FILE ".tmp", name);
-        if (why) {
-            (void)hb_folder_remove(journal->place, KEY_FILE ".tmp");
-            code = fail(error, journal->folder, why, "%s can not be named so", name);
-        }
+    hb_seal_wipe(text, sizeof text);
+    if (code < 0)
+        return code;
+    int why = hb_folder_rename(journal->place, KEY_FILE ".tmp", name);
+    if (why) {
+        (void)hb_folder_remove(journal->place, KEY_FILE ".tmp");
+        return fail(error, journal->folder, why, "%s can not be named so", name);
     }
-    return code < 0 ? code : sync_folder(journal, error);
+    *placed = true;
+    return sync_folder(journal, error);
 }
 
 static int make_key(hb_journal *journal, hb_error *error)
 {
+    bool placed = false;
     int code = hb_pingid_random(journal->key, HB_SEAL_KEY);
 
-    return code < 0 ? code : write_key(journal, journal->key, KEY_FILE, error);
+    return code < 0 ? code : write_key(journal, journal->key, KEY_FILE, &placed, error);
 }
 
-/* What key.new asks for. 1: this key, 2: a random one, 0: nothing. */
-static int read_new_key(const hb_journal *journal, uint8_t key[HB_SEAL_KEY], hb_error *error)
+/* What a file has: NO_KEY, A_KEY, or, where that is allowed, the word for ANY_KEY. HB_EINVAL: something else. */
+enum { NO_KEY, A_KEY, ANY_KEY };
+
+static int read_key(const hb_journal *journal, const char *name, bool word_too, uint8_t key[HB_SEAL_KEY],
+                    hb_error *error)
 {
     uint8_t *text = NULL;
     size_t length = 0;
     int file = HB_NO_FILE;
-    int why = hb_file_open(journal->place, NEW_KEY_FILE, HB_OPEN_READ, &file);
+    int why = hb_file_open(journal->place, name, HB_OPEN_READ, &file);
 
     if (why == ENOENT)
-        return 0;
+        return NO_KEY;
     if (!why)
         why = hb_file_read(file, &text, &length);
     hb_file_close(file);
     if (why)
-        return why == ENOMEM ? HB_ENOMEM : fail(error, journal->folder, why, "%s can not be read", NEW_KEY_FILE);
-    int answer = 1;
+        return why == ENOMEM ? HB_ENOMEM : fail(error, journal->folder, why, "%s can not be read", name);
+    int answer = A_KEY;
     size_t word = trimmed((const char *)text, length);
-    if (hb_journal_key_parse((const char *)text, length, key) < 0)
-        answer = word == sizeof NEW_KEY_WORD - 1 && memcmp(text, NEW_KEY_WORD, word) == 0
-                     ? 2
-                     : fail(error, journal->folder, 0, "%s is neither %zu hexadecimal digits nor the word %s",
-                            NEW_KEY_FILE, KEY_DIGITS, NEW_KEY_WORD);
-    memset(text, 0, length);
+    if (hb_journal_key_parse((const char *)text, length, key) < 0) {
+        answer = HB_EINVAL;
+        if (word_too && word == sizeof WISH_WORD - 1 && memcmp(text, WISH_WORD, word) == 0)
+            answer = ANY_KEY;
+        else if (word_too)
+            (void)fail(error, journal->folder, 0, "%s is neither %zu hexadecimal digits nor the word %s", name,
+                       KEY_DIGITS, WISH_WORD);
+        else
+            (void)fail(error, journal->folder, 0, "%s is not %zu hexadecimal digits", name, KEY_DIGITS);
+    }
+    hb_seal_wipe(text, length);
     free(text);
     return answer;
 }
 
+/* The key that the present one is to be changed to: by a change that was begun, else by a wish. */
+static int read_next_key(const hb_journal *journal, uint8_t key[HB_SEAL_KEY], hb_error *error)
+{
+    int answer = read_key(journal, NEXT_FILE, false, key, error);
+
+    if (answer == NO_KEY)
+        answer = read_key(journal, WISH_FILE, true, key, error);
+    return answer == HB_EINVAL ? HB_EJOURNAL : answer;
+}
+
 static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_error *error)
 {
-    uint8_t *text = NULL;
-    size_t length = 0;
-
     if (key) {
         memcpy(journal->key, key, HB_SEAL_KEY);
         journal->given = true;
         return HB_OK;
     }
     /* One that can not be used is told of when it is to be. */
-    int next = read_new_key(journal, journal->next_key, NULL);
+    int next = read_next_key(journal, journal->next_key, NULL);
     if (next == HB_ENOMEM)
         return next;
-    journal->has_next = next == 1;
+    journal->has_next = next == A_KEY;
     int why = hb_folder_secure(journal->place, KEY_FILE);
-    if (why == ENOENT) {
-        if (journal->has_next) {
-            memcpy(journal->key, journal->next_key, HB_SEAL_KEY);
-            return HB_OK;
-        }
-        if (!empty)
-            return fail(error, journal->folder, 0,
-                        "the file %s is missing, and what is here can not be read without it", KEY_FILE);
-        return make_key(journal, error);
-    }
-    if (why)
+    if (why && why != ENOENT)
         return fail(error, journal->folder, why, "%s can not be kept from others", KEY_FILE);
-    int code = read_file(journal, KEY_FILE, &text, &length, error);
-    if (code < 0)
-        return code;
-    if (hb_journal_key_parse((const char *)text, length, journal->key) < 0)
-        code = fail(error, journal->folder, 0, "%s is not %zu hexadecimal digits", KEY_FILE, KEY_DIGITS);
-    free(text);
-    return code;
+    int code = read_key(journal, KEY_FILE, false, journal->key, error);
+    if (code != NO_KEY)
+        return code == A_KEY ? HB_OK : code == HB_EINVAL ? HB_EJOURNAL : code;
+    if (journal->has_next) {
+        memcpy(journal->key, journal->next_key, HB_SEAL_KEY);
+        return HB_OK;
+    }
+    return empty ? make_key(journal, error)
+                 : fail(error, journal->folder, 0,
+                        "the file %s is missing, and what is here can not be read without it", KEY_FILE);
 }
 
 static int begin_log(hb_journal *journal, hb_error *error)
@@ -536,8 +554,7 @@ void hb_journal_close(hb_journal *journal)
     hb_journal_snapshot_drop(journal);
     end_log(journal);
     hb_folder_close(journal->place);
-    memset(journal->key, 0, sizeof journal->key);
-    memset(journal->next_key, 0, sizeof journal->next_key);
+    hb_seal_wipe(journal, sizeof *journal);
     free(journal);
 }
 
@@ -761,14 +778,16 @@ int hb_journal_snapshot_end(hb_journal *journal, hb_error *error)
 int hb_journal_wants_key(hb_journal *journal, hb_error *error)
 {
     uint8_t key[HB_SEAL_KEY];
-    int code = journal->given ? 0 : read_new_key(journal, key, error);
+    int code = journal->given ? NO_KEY : read_next_key(journal, key, error);
 
-    memset(key, 0, sizeof key);
-    return code > 0 ? 1 : code;
+    hb_seal_wipe(key, sizeof key);
+    return code > NO_KEY ? 1 : code;
 }
 
 int hb_journal_rekey_begin(hb_journal *journal, hb_error *error)
 {
+    bool placed = false;
+
     hb_journal_snapshot_drop(journal);
     if (journal->given)
         return HB_EINVAL;
@@ -777,14 +796,15 @@ int hb_journal_rekey_begin(hb_journal *journal, hb_error *error)
         if (flushed < 0)
             return flushed;
     }
-    int code = read_new_key(journal, journal->next_key, error);
-    if (!code)
+    int code = read_next_key(journal, journal->next_key, error);
+    if (code == NO_KEY)
         return HB_EINVAL;
-    if (code == 2)
+    journal->random = code == ANY_KEY;
+    if (code == ANY_KEY)
         code = hb_pingid_random(journal->next_key, HB_SEAL_KEY);
     /* On disk, and ours, before anything depends on it. */
     if (code >= 0)
-        code = write_key(journal, journal->next_key, NEW_KEY_FILE, error);
+        code = write_key(journal, journal->next_key, NEXT_FILE, &placed, error);
     if (code < 0)
         return code;
     journal->generation++;
@@ -792,8 +812,28 @@ int hb_journal_rekey_begin(hb_journal *journal, hb_error *error)
     return begin_snapshot(journal, journal->next_key, error);
 }
 
-int hb_journal_rekey_end(hb_journal *journal, hb_error *error)
+/* Another wish, that came meanwhile, stays. A file that can not be removed asks for the same again. */
+static int remove_wish(const hb_journal *journal, hb_error *error)
 {
+    uint8_t key[HB_SEAL_KEY];
+    int wish = read_key(journal, WISH_FILE, true, key, error);
+    bool done = wish == A_KEY ? memcmp(key, journal->next_key, HB_SEAL_KEY) == 0 : wish == ANY_KEY && journal->random;
+    const char *name = NEXT_FILE;
+    int why = hb_folder_remove(journal->place, name);
+
+    hb_seal_wipe(key, sizeof key);
+    if (!why && done) {
+        name = WISH_FILE;
+        why = hb_folder_remove(journal->place, name);
+    }
+    if (why)
+        return fail(error, journal->folder, why, "%s can not be removed", name);
+    return wish < 0 && wish != HB_EINVAL ? wish : sync_folder(journal, error);
+}
+
+int hb_journal_rekey_end(hb_journal *journal, bool *changed, hb_error *error)
+{
+    *changed = false;
     if (journal->snapshot.file == HB_NO_FILE || !journal->rekeying)
         return HB_EINVAL;
     int code = name_snapshot(journal, error);
@@ -805,12 +845,12 @@ int hb_journal_rekey_end(hb_journal *journal, hb_error *error)
     code = sync_folder(journal, error);
     if (code < 0)
         return code;
-    int why = hb_folder_rename(journal->place, NEW_KEY_FILE, KEY_FILE);
-    if (why)
-        return fail(error, journal->folder, why, "%s can not take the place of %s", NEW_KEY_FILE, KEY_FILE);
-    memcpy(journal->key, journal->next_key, HB_SEAL_KEY);
-    code = sync_folder(journal, error);
+    code = write_key(journal, journal->next_key, KEY_FILE, changed, error);
+    if (*changed)
+        memcpy(journal->key, journal->next_key, HB_SEAL_KEY);
     if (code == HB_OK)
         code = begin_log(journal, error);
-    return code < 0 ? code : each_file(journal, remove_old, journal, error);
+    if (code == HB_OK)
+        code = each_file(journal, remove_old, journal, error);
+    return code < 0 ? code : remove_wish(journal, error);
 }

@@ -50,9 +50,9 @@ typedef struct hb_journal hb_journal;
 
 /*
  * Reads what the folder holds, which is made if it is not there, and begins a journal. key: HB_SEAL_KEY bytes, or NULL:
- * the one in the folder's file `key`, which is made if the folder holds nothing yet; what was written under the one in
- * `key.new` is read too. Damage is no error: what is whole
- * is taken, the rest is kept aside, and said. HB_EJOURNAL: nothing was changed.
+ * the one in the folder's file `key`, which is made if the folder holds nothing yet; what was written under the one
+ * that it is being changed to is read too. Damage is no error: what is whole is taken, the rest is kept aside, and
+ * said. HB_EJOURNAL: nothing was changed.
  */
 int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_reader *reader, hb_journal **out,
                     hb_error *error);
@@ -86,19 +86,20 @@ void hb_journal_snapshot_drop(hb_journal *journal);
 
 /*
  * Another key is asked for by the file `key.new` in the folder: it holds the key, or the word `random` for one to be
- * made. hb_journal_wants_key says 1 if it does, 0 if there is none; HB_EJOURNAL: what is there is no key. A journal
- * that was given its key takes no other.
+ * made; and by `key.next`, which holds the key of a change that was begun and not ended. hb_journal_wants_key says 1 if
+ * there is one of them, 0 if not; HB_EJOURNAL: what is there is no key. A journal that was given its key takes no
+ * other.
  *
- * hb_journal_rekey_begin begins a snapshot under that key, which hb_journal_keep adds everybody to; nothing else may be
- * added until hb_journal_rekey_end, which names it, lets the new key take the place of the old one, begins a journal
- * under it and removes what was written under the old one. On failure hb_journal_snapshot_drop is called for us; the
- * key is the old one still, unless hb_journal_wants_key says 0 then, and the journal is away if it could be that the
- * snapshot has its name. A journal that is away comes back so. Whenever the server dies, the two files say all that is
- * needed to read the rest.
+ * hb_journal_rekey_begin writes the key to `key.next` and begins a snapshot under it, which hb_journal_keep adds
+ * everybody to; nothing else may be added until hb_journal_rekey_end, which names it, writes the key to `key`, begins a
+ * journal under it, and removes what was written under the old one, `key.next`, and `key.new` if it has not become
+ * another wish. On failure hb_journal_snapshot_drop is called for us, and the journal is away if it could be that the
+ * snapshot has its name; *changed tells whether the key is the new one all the same. A journal that is away comes back
+ * so. Whenever the server dies, `key` and `key.next` are all that is needed to read the rest.
  */
 int hb_journal_wants_key(hb_journal *journal, hb_error *error);
 int hb_journal_rekey_begin(hb_journal *journal, hb_error *error);
-int hb_journal_rekey_end(hb_journal *journal, hb_error *error);
+int hb_journal_rekey_end(hb_journal *journal, bool *changed, hb_error *error);
 
 /* Bytes written since it was opened. */
 uint64_t hb_journal_written(const hb_journal *journal);

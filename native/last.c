@@ -241,15 +241,16 @@ static int snapshot(hb_core *core, hb_error *error)
     return code < 0 ? code : hb_journal_snapshot_end(journal, error);
 }
 
-static int rekey(hb_core *core, hb_error *error)
+static int rekey(hb_core *core, bool *changed, hb_error *error)
 {
     hb_journal *journal = core->keeper->journal;
     int code = hb_journal_rekey_begin(journal, error);
 
+    *changed = false;
     if (code == HB_OK)
         code = keep_all(core, error);
     if (code == HB_OK)
-        code = hb_journal_rekey_end(journal, error);
+        code = hb_journal_rekey_end(journal, changed, error);
     if (code < 0)
         return code;
     /* Whoever changed meanwhile is still marked, and goes to the new journal. */
@@ -312,14 +313,19 @@ static void change_key(const hearing *h)
     pthread_mutex_unlock(&h->core->lock);
     if (tick < keeper->key_tick)
         return;
-    code = rekey(h->core, &error);
-    if (code == HB_OK || hb_journal_wants_key(keeper->journal, NULL) == HB_OK) {
-        keep_key(h, NULL);
-        tell(h, "%s: the key was changed, everything is written under the new one", h->core->report.folder);
+    bool changed = false;
+    code = rekey(h->core, &changed, &error);
+    const char *why = code == HB_OK ? NULL : code == HB_EJOURNAL ? error.text : hb_strerror(code);
+    if (why)
+        keeper->key_tick = tick + KEY_TICKS;
+    if (!changed) {
+        keep_key(h, why);
         return;
     }
-    keeper->key_tick = tick + KEY_TICKS;
-    keep_key(h, code == HB_EJOURNAL ? error.text : hb_strerror(code));
+    keep_key(h, NULL);
+    tell(h, "%s: the key was changed, everything is written under the new one", h->core->report.folder);
+    if (why)
+        tell(h, "%s: it is to be written once more: %s", h->core->report.folder, why);
 }
 
 /* Has it looked once a day, at the start and with a new policy, for who is to be forgotten. */

@@ -103,3 +103,8 @@ int hb_seal_get(hb_seal *seal, uint8_t *bytes, uint32_t length, const uint8_t ta
     seal->number++;
     return 1;
 }
+
+void hb_seal_wipe(void *secret, size_t length)
+{
+    OPENSSL_cleanse(secret, length);
+}

@@ -38,4 +38,7 @@ int hb_seal_put(hb_seal *seal, uint8_t *bytes, uint32_t length, uint8_t tag[HB_S
 /* Decrypts in place. 1: authentic, 0: not, and bytes are worth nothing. */
 int hb_seal_get(hb_seal *seal, uint8_t *bytes, uint32_t length, const uint8_t tag[HB_SEAL_TAG]);
 
+/* Overwrites a secret, also where nobody reads it afterwards. */
+void hb_seal_wipe(void *secret, size_t length);
+
 #endif

@@ -111,7 +111,8 @@ int main(int argc, char **argv)
     uint8_t *bytes = load(argv[1], &length);
     hb_file_kind kind = strstr(base, "snapshot") ? HB_FILE_SNAPSHOT : HB_FILE_JOURNAL;
     int code = hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records);
-    if (code == HB_OK && found == HB_FOUND_OTHER_KEY && load_key(argv[1], base, "key.new", true, key))
+    /* A change of the key may not have come to its end. */
+    if (code == HB_OK && found == HB_FOUND_OTHER_KEY && load_key(argv[1], base, "key.next", true, key))
         code = hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records);
     free(bytes);
     (void)fprintf(stderr, "%s: %s; %zu of %zu bytes, %llu records\n", argv[1],

@@ -787,6 +787,7 @@ static void lose_power(void)
     }
 }
 
+#define KEY_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\n"
 static const char KEY_A[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
 static const char KEY_B[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
@@ -840,15 +841,18 @@ static size_t not_under(const char *key)
     return strangers;
 }
 
+static bool changed; /* by the last rekey */
+
 static int rekey(hb_journal *journal, int count, int64_t seen_ms)
 {
     memset(&error, 0, sizeof error);
+    changed = false;
     int code = hb_journal_rekey_begin(journal, &error);
     for (int i = 0; i < count && code == HB_OK; i++) {
         hb_last last = last_of(i, seen_ms);
         code = hb_journal_keep(journal, &last, &error);
     }
-    return code == HB_OK ? hb_journal_rekey_end(journal, &error) : code;
+    return code == HB_OK ? hb_journal_rekey_end(journal, &changed, &error) : code;
 }
 
 static void test_rekey(void **state)
@@ -860,7 +864,7 @@ static void test_rekey(void **state)
     hb_journal *journal = reopen(NULL);
     assert_int_equal(hb_journal_wants_key(journal, &error), 0);
     assert_int_equal(hb_journal_rekey_begin(journal, &error), HB_EINVAL);
-    assert_int_equal(hb_journal_rekey_end(journal, &error), HB_EINVAL);
+    assert_int_equal(hb_journal_rekey_end(journal, &changed, &error), HB_EINVAL);
     assert_int_equal(add(journal, 1, 7), HB_OK);
     assert_int_equal(add(journal, 2, 8), HB_OK);
     put_file("key.new", KEY_B);
@@ -969,6 +973,62 @@ static void test_rekey_alone(void **state)
     hb_journal_close(journal);
 }
 
+/*
+ * key.new is written again, or removed, while what it asked for is being done, and the server stops at the n-th call
+ * after that. What was begun is ended, now or at the next start, and the other wish stays. Whether it was stopped.
+ */
+static bool rekey_meanwhile(const char *other, long n)
+{
+    put_file("key", KEY_A);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(add(journal, 1, 8), HB_OK);
+    put_file("key.new", KEY_B);
+    assert_int_equal(hb_journal_rekey_begin(journal, &error), HB_OK);
+    hb_last last = last_of(1, 9);
+    assert_int_equal(hb_journal_keep(journal, &last, &error), HB_OK);
+    if (other) {
+        put_file("key.new", other);
+    } else {
+        char path[128];
+        text_print(path, sizeof path, "%s/key.new", folder);
+        unlink(path);
+    }
+    fail_with = EIO;
+    fail_on = true;
+    stopped = true;
+    fail_at = n;
+    bool failed = hb_journal_rekey_end(journal, &changed, &error) < 0;
+    hb_journal_close(journal);
+    fail_at = 0;
+    fail_on = false;
+    stopped = false;
+    journal = reopen(NULL);
+    assert_in_range(told.seen_ms[1], failed ? 8 : 9, 9);
+    if (has_file("key.next"))
+        assert_int_equal(rekey(journal, 2, 10), HB_OK);
+    assert_true(key_is(KEY_B));
+    assert_false(has_file("key.next"));
+    assert_int_equal(has_file("key.new"), other != NULL);
+    hb_journal_close(journal);
+    journal = reopen(NULL);
+    assert_in_range(told.seen_ms[1], 9, 10);
+    hb_journal_close(journal);
+    each(remove_file);
+    return failed;
+}
+
+static void test_rekey_meanwhile(void **state)
+{
+    (void)state;
+    static const char *const others[] = {KEY_C, "random", "x", NULL};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        long n = 1;
+        while (rekey_meanwhile(others[i], n))
+            n++;
+        assert_in_range(n, 10, 40);
+    }
+}
+
 typedef enum ending { FAILS_ONCE, FAILS_FROM_THEN_ON, STOPS, LOSES_POWER, ENDINGS } ending;
 
 /*
@@ -999,11 +1059,11 @@ static bool rekey_failing(long n, ending end, int with, bool away)
     assert_true(code == HB_OK || error.text[0] != '\0');
     if (code == HB_OK)
         kept = 200;
-    bool changed = code == HB_OK;
+    bool new_key = changed;
+    assert_true(changed || code < 0);
     if (!stops) {
         /* What was not done does not keep it from going on: but for what the file says. */
         fail_at = 0;
-        changed = !has_file("key.new");
         if (!hb_journal_away(journal)) {
             assert_int_equal(add(journal, 5, 300), HB_OK);
             assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
@@ -1020,8 +1080,8 @@ static bool rekey_failing(long n, ending end, int with, bool away)
     stopped = false;
     if (end == LOSES_POWER)
         lose_power();
-    assert_true(code != HB_OK || (key_is(KEY_B) && !has_file("key.new")));
-    assert_true(key_is(changed ? KEY_B : KEY_A) || stops);
+    assert_true(code != HB_OK || (key_is(KEY_B) && !has_file("key.new") && !has_file("key.next")));
+    assert_true(key_is(new_key ? KEY_B : KEY_A) || stops);
     journal = reopen(NULL);
     int64_t seen = told.seen_ms[5];
     if (seen < kept || (seen != 100 && seen != 200 && seen != 250 && seen != 300))
@@ -1030,8 +1090,11 @@ static bool rekey_failing(long n, ending end, int with, bool away)
     assert_true(told.lines <= (stops ? 1u + away : 0u));
     if (hb_journal_wants_key(journal, &error) == 1)
         assert_int_equal(rekey(journal, 10, 400), HB_OK);
+    /* What was begun came first; what is asked for is the same. */
+    if (hb_journal_wants_key(journal, &error) == 1)
+        assert_int_equal(rekey(journal, 10, 401), HB_OK);
     assert_true(key_is(KEY_B));
-    assert_false(has_file("key.new"));
+    assert_false(has_file("key.new") || has_file("key.next"));
     journal = reopen(journal);
     assert_true(told.seen_ms[5] >= seen);
     hb_journal_close(journal);
@@ -1101,14 +1164,23 @@ static void test_power(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_folder(test_first_start), in_folder(test_found_again),
-        in_folder(test_snapshot),    in_folder(test_many),
-        in_folder(test_cut),         in_folder(test_flipped),
-        in_folder(test_torn),        in_folder(test_damaged_snapshot),
-        in_folder(test_refused),     in_folder(test_failing),
-        cmocka_unit_test(test_key),  in_folder(test_strange_records),
-        in_folder(test_rekey),       in_folder(test_rekey_refused),
-        in_folder(test_rekey_alone), in_folder(test_rekey_failing),
+        in_folder(test_first_start),
+        in_folder(test_found_again),
+        in_folder(test_snapshot),
+        in_folder(test_many),
+        in_folder(test_cut),
+        in_folder(test_flipped),
+        in_folder(test_torn),
+        in_folder(test_damaged_snapshot),
+        in_folder(test_refused),
+        in_folder(test_failing),
+        cmocka_unit_test(test_key),
+        in_folder(test_strange_records),
+        in_folder(test_rekey),
+        in_folder(test_rekey_refused),
+        in_folder(test_rekey_alone),
+        in_folder(test_rekey_failing),
+        in_folder(test_rekey_meanwhile),
         in_folder(test_power),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
