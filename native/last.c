@@ -24,6 +24,7 @@ struct hb_keeper {
     hb_journal *journal;
     uint32_t tick; /* reads before it were written */
     unsigned tries;
+    int64_t oldest_ms;  /* who was not here since is forgotten; 0: nobody is */
     uint32_t wipe_tick; /* from then on a snapshot may be made for the sake of users who were forgotten */
     uint32_t key_tick;  /* from then on the key may be changed; 0: at once */
     char key_seen[sizeof(((hb_error *)0)->text)]; /* why the new key can not be used, as of the last look; "": it can */
@@ -161,32 +162,51 @@ static int gather(hb_core *core)
     return code;
 }
 
-/* Whether the policy wants a user forgotten. */
-static bool is_old(const hb_core *core, const hb_user *user)
+/* When a user who is not here was. */
+static int64_t here_ms(const hb_core *core, const hb_user *user)
 {
-    int64_t oldest_ms = core->clock.wall_ms - (int64_t)core->policy.forget_after * 1000;
+    int64_t offline_ms = hb_user_offline_ms(user);
+    int64_t seen_ms = hb_user_seen_ms(&core->users, user);
 
-    return core->policy.forget_after && user->sessions == HB_NO_SLOT && hb_user_offline_ms(user) < oldest_ms &&
-           hb_user_seen_ms(&core->users, user) < oldest_ms;
+    return offline_ms > seen_ms ? offline_ms : seen_ms;
 }
 
-/* Whether anybody is to be forgotten; then a snapshot does it. */
+/* Whether a user is to be forgotten, by the last sweep. */
+static bool is_old(const hb_core *core, const hb_user *user)
+{
+    return user->sessions == HB_NO_SLOT && here_ms(core, user) < core->keeper->oldest_ms;
+}
+
+/*
+ * Sets from when on users are kept, and says whether anybody is to be forgotten; then a snapshot does it. Nobody is if
+ * nobody was here since: then it is the clock that is wrong, or the server that was away.
+ */
 static bool has_old(hb_core *core)
 {
     hb_user_ref at = HB_NO_USER;
     bool found = false;
+    bool someone = false;
 
-    do {
-        pthread_mutex_lock(&core->lock);
-        for (size_t i = 0; i < CHUNK && !found; i++) {
-            at = hb_users_next(&core->users, at);
-            if (!at)
-                break;
-            found = is_old(core, hb_user_at(&core->users, at));
-        }
-        pthread_mutex_unlock(&core->lock);
-    } while (at && !found);
-    return found;
+    pthread_mutex_lock(&core->lock);
+    int64_t oldest_ms = core->policy.forget_after ? core->clock.wall_ms - (int64_t)core->policy.forget_after * 1000 : 0;
+    pthread_mutex_unlock(&core->lock);
+    if (oldest_ms > 0) {
+        do {
+            pthread_mutex_lock(&core->lock);
+            for (size_t i = 0; i < CHUNK && !(found && someone); i++) {
+                at = hb_users_next(&core->users, at);
+                if (!at)
+                    break;
+                const hb_user *user = hb_user_at(&core->users, at);
+                bool stays = user->sessions != HB_NO_SLOT || here_ms(core, user) >= oldest_ms;
+                someone = someone || stays;
+                found = found || !stays;
+            }
+            pthread_mutex_unlock(&core->lock);
+        } while (at && !(found && someone));
+    }
+    core->keeper->oldest_ms = someone ? oldest_ms : 0;
+    return found && someone;
 }
 
 /* Forgets those who were not here for too long, on the way. */

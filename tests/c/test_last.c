@@ -485,25 +485,54 @@ static void test_retention_once_a_day(void **state)
     assert_true(activity_of("alice").seen_ms > 0);
 }
 
-/* A new policy holds at once, and "off" keeps everybody. */
+/* Where nobody was here for so long the clock is ahead, or the server was away: nobody is forgotten for that. */
+static void test_retention_clock(void **state)
+{
+    (void)state;
+    rig_policy(&life, "{\"idle\": \"off\", \"login_within\": \"off\", \"forget_after\": \"1d\"}", 20000, true);
+    import("bob", RIG_WALL_MS - 30 * DAY_MS);
+    import("carol", RIG_WALL_MS - 40 * DAY_MS);
+    unsigned long before = generation();
+    flush();
+    assert_int_equal(generation(), before);
+    assert_true(activity_of("carol").seen_ms > 0);
+    /* Nor with a snapshot that is made for another reason. */
+    assert_int_equal(hb_core_forget(life.core, "bob", 3), 1);
+    flush();
+    assert_int_equal(generation(), before + 1);
+    assert_true(activity_of("carol").seen_ms > 0);
+    (void)rig_login(&life, "alice@example.org/phone", true);
+    rig_step(&life, 24 * 3600 + 2);
+    flush();
+    assert_int_equal(activity_of("carol").seen_ms, -1);
+}
+
+/* There may have been a snapshot a moment ago. */
+static void flush_for_a_minute(void)
+{
+    for (int i = 0; i < 61; i++) {
+        rig_step(&life, rig_second(&life) + 1);
+        flush();
+    }
+}
+
+/* A new policy holds within a minute, and "off" keeps everybody. */
 static void test_retention_by_policy(void **state)
 {
     (void)state;
-    rig_policy(&life, "{\"forget_after\": \"off\"}", 20000, true);
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"off\"}", 20000, true);
+    (void)rig_login(&life, "alice@example.org/phone", true);
     import("ancient", 1);
     import("old", RIG_WALL_MS - 31 * DAY_MS);
     import("young", RIG_WALL_MS - 29 * DAY_MS);
     flush();
     assert_int_equal(activity_of("ancient").seen_ms, 1);
-    rig_policy(&life, "{\"forget_after\": \"3650d\"}", 20000, true);
-    flush();
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"3650d\"}", 20000, true);
+    flush_for_a_minute();
     assert_int_equal(activity_of("ancient").seen_ms, -1);
     assert_true(activity_of("old").seen_ms > 0);
-    rig_policy(&life, "{\"forget_after\": \"30d\"}", 20000, true);
-    for (int i = 0; i < 61; i++) { /* there was a snapshot a moment ago */
-        rig_step(&life, rig_second(&life) + 1);
-        flush();
-    }
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"30d\"}", 20000, true);
+    flush_for_a_minute();
     assert_int_equal(activity_of("old").seen_ms, -1);
     assert_true(activity_of("young").seen_ms > 0);
     crash();
@@ -839,6 +868,7 @@ int main(void)
         with_journal(test_forget),
         with_journal(test_which_time),
         with_journal(test_retention_once_a_day),
+        with_journal(test_retention_clock),
         with_journal(test_retention_by_policy),
         with_journal(test_import),
         with_journal(test_retention),

@@ -27,8 +27,11 @@ final class PolicyProperty implements PropertyEventListener {
 
     private final NativeCore core;
 
+    /** As long as it is not known what was wanted nobody is forgotten, which could not be undone. */
+    private static final String UNKNOWN = "{\"forget_after\": \"off\"}";
+
     /** The last text that was taken; null: all of it follows from Openfire's settings. */
-    private String accepted;
+    private String accepted = UNKNOWN;
 
     private String refused;
 

@@ -51,7 +51,7 @@ final class OwnServerRows {
                 new OwnRow("ping-off", setup -> setup.set(PING, "false"), OwnServerRows::pingOff),
                 new OwnRow("idle-off", setup -> setup.set(IDLE, "-1"), OwnServerRows::idleOff),
                 new OwnRow("live-change", setup -> setup.set(IDLE, millis(2 * T)), OwnServerRows::liveChange),
-                new OwnRow("bad-policy", OwnServerRows::badPolicy),
+                new OwnRow("bad-policy", setup -> setup.set(POLICY, "{\"idel\": \"4s\"}"), OwnServerRows::badPolicy),
                 new OwnRow("recorded", OwnServerRows::recorded),
                 new OwnRow("unload", OwnServerRows::unload),
                 new OwnRow(
@@ -161,8 +161,13 @@ final class OwnServerRows {
         RawClient client = stage.login("client");
         stage.begin();
         OpenfireServer server = stage.server();
+        JsonObject atStart = server.status(false).getAsJsonObject("policy");
+        stage.must(
+                atStart.get("forget_after").getAsString().equals("off"),
+                "who starts with a bad policy may have wanted everybody kept: " + atStart);
         server.set(POLICY, "{\"idle\": \"4s\", \"ack_timeout\": \"5s\"}");
         JsonObject inForce = server.status(false).getAsJsonObject("policy");
+        stage.must(inForce.get("forget_after").getAsString().equals("730d"), "and then what it says: " + inForce);
         stage.must(inForce.get("idle").getAsString().equals("4s"), "a good policy is taken: " + inForce);
         client.send(" ");
 
