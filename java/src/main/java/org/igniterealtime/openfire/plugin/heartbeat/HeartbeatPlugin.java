@@ -76,9 +76,6 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
 
     @Override
     public void destroyPlugin() {
-        if (commands != null) {
-            commands.unregister();
-        }
         if (library != null) {
             PropertyEventDispatcher.removeListener(this);
         }
@@ -86,6 +83,9 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
             library = null;
             refusal = null;
             stop();
+        }
+        if (commands != null) {
+            commands.unregister();
         }
         SystemProperties.unregister();
         loaded = null;

@@ -35,6 +35,7 @@ final class LastActivityListeners implements PluginListener, AutoCloseable {
     private final List<Entry> entries = new CopyOnWriteArrayList<>();
     private final Queue<String> erased = new ConcurrentLinkedQueue<>();
     private final Thread thread = new Thread(this::run, "heartbeat-listeners");
+    private final RateLimit faults = new RateLimit();
     private volatile boolean stopped;
 
     /** The core keeps note, since somebody listened for the first time. */
@@ -105,6 +106,12 @@ final class LastActivityListeners implements PluginListener, AutoCloseable {
                 if (!stopped) {
                     Log.warn("A listener interrupted the thread that tells it; it is told on");
                 }
+            } catch (Throwable e) {
+                // Out of memory, say: they may have missed somebody, and go on hearing of the next.
+                if (faults.allows()) {
+                    Log.error("Listeners for last activity could not be told", e);
+                }
+                each(LastActivityListener::missed);
             }
         }
     }
@@ -137,7 +144,7 @@ final class LastActivityListeners implements PluginListener, AutoCloseable {
         for (Entry entry : entries) {
             try {
                 call.accept(entry.listener);
-            } catch (Exception | LinkageError | StackOverflowError | OutOfMemoryError | AssertionError e) {
+            } catch (Throwable e) {
                 // Whatever it is, it is the listener's: the others are told, and it is told of the next.
                 if (entry.faults.allows()) {
                     Log.error("A listener for last activity failed: {}", entry.listener.getClass().getName(), e);
@@ -146,10 +153,14 @@ final class LastActivityListeners implements PluginListener, AutoCloseable {
         }
     }
 
-    @Override
-    public void close() {
+    private synchronized void end() {
         stopped = true;
         entries.clear();
+    }
+
+    @Override
+    public void close() {
+        end();
         thread.interrupt();
         if (Thread.currentThread() == thread) {
             return;

@@ -139,7 +139,7 @@ final class LastActivityListenersTest {
         Told last = new Told();
         service.addListener(first, null);
         for (Throwable trouble : new Throwable[] {
-            new IllegalStateException("on purpose"), new NoClassDefFoundError("on purpose"), new AssertionError("on purpose")
+            new IllegalStateException("on purpose"), new NoClassDefFoundError("on purpose"), new Error("on purpose")
         }) {
             service.addListener(new Told() {
                 @Override

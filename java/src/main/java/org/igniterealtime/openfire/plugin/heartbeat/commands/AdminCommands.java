@@ -1,11 +1,16 @@
 package org.igniterealtime.openfire.plugin.heartbeat.commands;
 
+import java.util.function.BiConsumer;
 import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
 import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.commands.AdHocCommandHandler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The ad-hoc commands (XEP-0050) of this plugin, among the server's own. */
 public final class AdminCommands {
+    private static final Logger Log = LoggerFactory.getLogger(AdminCommands.class);
+
     private final Command[] all;
 
     public AdminCommands(HeartbeatPlugin plugin) {
@@ -15,17 +20,23 @@ public final class AdminCommands {
     }
 
     public void register() {
-        AdHocCommandHandler handler = handler();
-        for (Command each : handler == null ? new Command[0] : all) {
-            handler.addCommand(each);
-        }
+        each("taken", AdHocCommandHandler::addCommand);
     }
 
     /** A command that somebody is in the midst of fails with its next step, as Openfire does not find it any more. */
     public void unregister() {
-        AdHocCommandHandler handler = handler();
-        for (Command each : handler == null ? new Command[0] : all) {
-            handler.removeCommand(each);
+        each("given back", AdHocCommandHandler::removeCommand);
+    }
+
+    /** Without them the plugin does all the rest. */
+    private void each(String what, BiConsumer<AdHocCommandHandler, Command> deed) {
+        try {
+            AdHocCommandHandler handler = handler();
+            for (Command command : handler == null ? new Command[0] : all) {
+                deed.accept(handler, command);
+            }
+        } catch (RuntimeException | LinkageError e) {
+            Log.warn("Openfire has not {} the ad-hoc commands: {}", what, e.toString());
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
 import org.igniterealtime.openfire.plugin.heartbeat.LastActivityService;
 import org.igniterealtime.openfire.plugin.heartbeat.UserActivity;
+import org.igniterealtime.openfire.plugin.heartbeat.web.Decision;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Json;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Texts;
 import org.jivesoftware.openfire.commands.SessionData;
@@ -120,14 +121,12 @@ final class WhyCommand extends Command {
 
     private static Map<String, Object> row(JID user, JsonObject decision, Texts texts) {
         String jid = Json.text(decision, "jid");
-        String action = Json.text(decision, "action");
         String reason = Json.text(decision, "why");
-        boolean byItself = "nothing".equals(action) && !"spoke".equals(reason);
         long ago = TimeUnit.SECONDS.toMillis(Json.number(decision, "ago_s", 0));
         Map<String, Object> row = new LinkedHashMap<>();
         row.put("time", time(System.currentTimeMillis() - ago));
         row.put("jid", jid == null ? user.toBareJID() : jid);
-        row.put("action", texts.of(byItself ? "action-by-itself" : "action-" + action));
+        row.put("action", texts.of(Decision.action(decision)));
         row.put("reason", reason);
         row.put("meaning", texts.of("why-" + reason));
         return row;

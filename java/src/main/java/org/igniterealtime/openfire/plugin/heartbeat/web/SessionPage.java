@@ -45,7 +45,7 @@ public final class SessionPage extends Page {
         model.put("again", new Address("session").with("jid", jid).toString());
         String why = jid.isEmpty() ? null : HeartbeatPlugin.loaded().why(jid);
         if (isUser) {
-            addUser(jid.replaceFirst("@.*", ""), model, texts);
+            addUser(localUser(jid), model, texts);
         }
         model.put("known", why != null || model.containsKey("seen"));
         if (why == null) {
@@ -88,6 +88,17 @@ public final class SessionPage extends Page {
                     : new JID(typed).toString();
         } catch (IllegalArgumentException e) {
             return typed; // nobody has it
+        }
+    }
+
+    /** Empty: of another domain. What is no JID may be a part of a name. */
+    private static String localUser(String jid) {
+        try {
+            JID parsed = new JID(jid);
+            boolean isOurs = XMPPServer.getInstance().isLocal(parsed) && parsed.getNode() != null;
+            return isOurs ? parsed.getNode() : "";
+        } catch (IllegalArgumentException e) {
+            return jid;
         }
     }
 
@@ -144,9 +155,8 @@ public final class SessionPage extends Page {
         decision.put("when", texts.time(System.currentTimeMillis() - TimeUnit.SECONDS.toMillis(ago)));
         decision.put("ago", texts.of("ago", texts.span(ago)));
         String why = Json.text(from, "why");
-        boolean byItself = "nothing".equals(Json.text(from, "action")) && !"spoke".equals(why);
-        decision.put("action", texts.of(byItself ? "action-by-itself" : "action-" + Json.text(from, "action")));
-        decision.put("kind", byItself ? "end" : "ping".equals(Json.text(from, "action")) ? "ping" : "deed");
+        decision.put("action", texts.of(Decision.action(from)));
+        decision.put("kind", Decision.byItself(from) ? "end" : "ping".equals(Json.text(from, "action")) ? "ping" : "deed");
         decision.put("why", texts.of("why-" + why));
         decision.put("session", Json.text(from, "session"));
         return decision;

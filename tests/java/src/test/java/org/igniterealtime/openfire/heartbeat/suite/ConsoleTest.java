@@ -366,6 +366,9 @@ final class ConsoleTest {
             assertTrue(browser.text().contains("Last session ended"), browser.text());
             browser.press("#decisions tbody tr:first-child a");
             assertTrue(browser.text().contains("bob@console.test/phone-of-<b>"), browser.text());
+            // Who is called so elsewhere is somebody else.
+            browser.open("session?jid=bob%40elsewhere.example");
+            assertFalse(browser.text().contains("Last session ended"), browser.text());
             browser.open("session?jid=bo");
             browser.press("#heartbeat li a[href$='jid=bob']");
             assertTrue(browser.text().contains("an administrator asked for it"), browser.text());
