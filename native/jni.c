@@ -600,6 +600,34 @@ static jbyteArray users0(JNIEnv *env, jclass class, jlong handle, jint order, ji
     return bytes;
 }
 
+/* hb_core_each's answer behind 4 bytes, where the next call goes on. NULL: out of memory. */
+static jbyteArray each0(JNIEnv *env, jclass class, jlong handle, jint at)
+{
+    uint32_t next = (uint32_t)at;
+    char *answer = NULL;
+    size_t length = 0;
+
+    (void)class;
+    if (hb_core_each(core_of(handle), &next, &answer, &length) < 0)
+        return NULL;
+    jbyteArray bytes = (*env)->NewByteArray(env, (jsize)(sizeof next + length));
+    if (bytes) {
+        (*env)->SetByteArrayRegion(env, bytes, 0, (jsize)sizeof next, (const jbyte *)&next);
+        (*env)->SetByteArrayRegion(env, bytes, (jsize)sizeof next, (jsize)length, (const jbyte *)answer);
+    }
+    hb_string_free(answer);
+    return bytes;
+}
+
+static jint catchUp0(JNIEnv *env, jclass class, jlong handle, jbyteArray user, jlong offline_ms)
+{
+    char text[TEXT_MAX];
+    jsize length = copy_text(env, user, text, sizeof text);
+
+    (void)class;
+    return length < 0 ? HB_EINVAL : hb_core_catch_up(core_of(handle), text, (size_t)length, offline_ms);
+}
+
 /* hb_core_gone's answer behind one byte, 1: some are missing. NULL: out of memory. */
 static jbyteArray gone0(JNIEnv *env, jclass class, jlong handle)
 {
@@ -706,6 +734,8 @@ static JNINativeMethod METHODS[] = {
     METHOD(import0, "(J[BJ[B)I"),
     METHOD(last0, "(J[B)[B"),
     METHOD(users0, "(JIIJ[BZ[BJ)[B"),
+    METHOD(each0, "(JI)[B"),
+    METHOD(catchUp0, "(J[BJ)I"),
     METHOD(gone0, "(J)[B"),
     METHOD(why0, "(J[B)[B"),
     METHOD(record0, "(JI)I"),

@@ -600,3 +600,28 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
     pthread_mutex_unlock(&core->lock);
     return code < 0 ? code : !known;
 }
+
+int hb_core_catch_up(hb_core *core, const char *name, size_t length, int64_t offline_ms)
+{
+    int done = 0;
+
+    if (!length || length > HB_JID_MAX || offline_ms <= 0)
+        return HB_EINVAL;
+    pthread_mutex_lock(&core->lock);
+    hb_user_ref ref = hb_users_ref(&core->users, name, length);
+    hb_user *user = ref ? hb_user_at(&core->users, ref) : NULL;
+    int64_t ms = offline_ms < core->clock.wall_ms ? offline_ms : core->clock.wall_ms;
+    if (user && user->sessions == HB_NO_SLOT && hb_user_seen_ms(&core->users, user) < ms &&
+        hb_user_offline_ms(user) < ms) {
+        hb_user_lock(&core->users, user);
+        hb_user_set_seen_ms(&core->users, user, ms);
+        hb_user_set_offline_ms(user, ms);
+        hb_user_set_why(user, HB_WHY_NONE);
+        hb_user_unlock(&core->users, user);
+        (void)hb_user_set_status(&core->users, user, NULL, 0); /* it is of an older end */
+        hb_last_touch(core, ref);
+        done = 1;
+    }
+    pthread_mutex_unlock(&core->lock);
+    return done;
+}

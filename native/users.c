@@ -240,6 +240,38 @@ int hb_core_users(hb_core *core, const hb_user_query *query, char **out, size_t 
     return HB_OK;
 }
 
+int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length)
+{
+    hb_user_ref next = *at;
+    records all = {0};
+    int code = HB_OK;
+
+    for (size_t left = HB_USERS_MAX; left && code == HB_OK;) {
+        pthread_mutex_lock(&core->lock);
+        for (size_t i = 0; i < CHUNK && left && code == HB_OK; i++, left--) {
+            hb_activity activity;
+            size_t bytes;
+            next = hb_users_next(&core->users, next);
+            if (!next)
+                break;
+            const char *name = hb_user_name(&core->users, hb_user_at(&core->users, next), &bytes);
+            (void)hb_core_activity(core, name, bytes, &activity);
+            code = add_record(&all, name, bytes, activity.seen_ms, &activity);
+        }
+        pthread_mutex_unlock(&core->lock);
+        if (!next)
+            break;
+    }
+    if (code < 0) {
+        free(all.bytes);
+        return code;
+    }
+    *at = next;
+    *out = all.bytes;
+    *length = all.length;
+    return HB_OK;
+}
+
 void hb_gone_note(hb_core *core, hb_user_ref ref)
 {
     hb_user *user = hb_user_at(&core->users, ref);

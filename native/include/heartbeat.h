@@ -328,6 +328,12 @@ typedef struct hb_user_row {
 int hb_core_users(hb_core *core, const hb_user_query *query, char **out, size_t *length);
 
 /*
+ * Everybody, in no order, at most HB_USERS_MAX a call; out as hb_core_users. *at is 0 for the first call, and for the
+ * next one what the last left there; 0 then: there are no more. Who comes or goes meanwhile may be missing.
+ */
+int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length);
+
+/*
  * Users whose last session ended since the last call, at most HB_USERS_MAX, each once and as known now (who came back
  * meanwhile is online); out as hb_core_users. The first call takes none, and begins to keep note. 1: no more are left,
  * and of some no note could be kept for want of memory.
@@ -371,6 +377,12 @@ int hb_core_forget(hb_core *core, const char *name, size_t length);
 /* Takes over what the server knew of a user who is unknown here, with the status or NULL. 1: done, 0: known here. */
 int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offline_ms, const char *status,
                    size_t status_length);
+
+/*
+ * Takes over that the server saw a known user go offline later than anything that is known here: nobody told the core.
+ * 1: done, 0: unknown, online, or known better here.
+ */
+int hb_core_catch_up(hb_core *core, const char *name, size_t length, int64_t offline_ms);
 
 /* hb_core_last_activity as JSON (docs/status.md), freed with hb_string_free. 1: found, 0: unknown. */
 int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, char **json, size_t *json_length);

@@ -291,12 +291,8 @@ static int act_list(stage *s)
 }
 
 /* As text: an answer is no string. */
-static int act_users(stage *s)
+static int made_users(stage *s, int code, char *bytes, size_t length)
 {
-    char *bytes = NULL;
-    size_t length = 12345;
-    hb_user_query query = {.order = HB_USERS_BY_SEEN, .limit = 2};
-    int code = hb_core_users(s->rig.core, &query, &bytes, &length);
     if (code < 0) {
         return made_json(s, code, bytes, length);
     }
@@ -307,6 +303,25 @@ static int act_users(stage *s)
     assert_non_null(text);
     text[length] = '\0';
     return made_json(s, code, text, length);
+}
+
+static int act_users(stage *s)
+{
+    char *bytes = NULL;
+    size_t length = 12345;
+    hb_user_query query = {.order = HB_USERS_BY_SEEN, .limit = 2};
+    int code = hb_core_users(s->rig.core, &query, &bytes, &length);
+    return made_users(s, code, bytes, length);
+}
+
+static int act_each(stage *s)
+{
+    char *bytes = NULL;
+    size_t length = 12345;
+    uint32_t at = 0;
+    int code = hb_core_each(s->rig.core, &at, &bytes, &length);
+    assert_int_equal(at, 0);
+    return made_users(s, code, bytes, length);
 }
 
 /* The copies of the cells are made by the next tick: without memory for them it goes on, and nothing is recorded. */
@@ -346,6 +361,7 @@ static const struct act {
     {"describe a policy", act_describe, HB_EPOLICY},
     {"list", act_list, HB_ENOMEM},
     {"users", act_users, HB_ENOMEM},
+    {"each", act_each, HB_ENOMEM},
     {"record", act_record, HB_ECRYPTO},
 };
 

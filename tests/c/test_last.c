@@ -249,6 +249,37 @@ static void test_import(void **state)
     assert_true(activity_of("alice").seen_ms > 1000);
 }
 
+/* The server saw somebody later than we did, as while the plugin was not there. */
+static void test_catch_up(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, RIG_WALL_MS - 5000, "away", 4), 1);
+    rig_step(&life, 10);
+    assert_int_equal(hb_core_catch_up(life.core, "bob", 3, 0), HB_EINVAL);
+    assert_int_equal(hb_core_catch_up(life.core, "", 0, 1), HB_EINVAL);
+    assert_int_equal(hb_core_catch_up(life.core, "carol", 5, RIG_WALL_MS), 0);
+    assert_int_equal(activity_of("carol").seen_ms, -1);
+    assert_int_equal(hb_core_catch_up(life.core, "alice", 5, RIG_WALL_MS + 5000), 0);
+    assert_int_equal(hb_core_catch_up(life.core, "bob", 3, RIG_WALL_MS - 5000), 0);
+    assert_int_equal(activity_of("bob").length, 4);
+    assert_int_equal(hb_core_catch_up(life.core, "bob", 3, RIG_WALL_MS + 4000), 1);
+    assert_int_equal(activity_of("bob").length, 0);
+    /* Seen last, and offline later: that the server has the latter does not make the former another one. */
+    assert_int_equal(hb_core_unavailable(life.core, alice, NULL, 0, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    assert_int_equal(hb_core_catch_up(life.core, "alice", 5, RIG_WALL_MS + 9000), 0);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
+    assert_int_equal(activity_of("alice").offline_ms, RIG_WALL_MS + 10000);
+    hb_activity bob = activity_of("bob");
+    assert_int_equal(bob.seen_ms, RIG_WALL_MS + 4000);
+    assert_int_equal(bob.offline_ms, RIG_WALL_MS + 4000);
+    assert_int_equal(hb_core_catch_up(life.core, "bob", 3, INT64_MAX), 1);
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS + 70000); /* never in the future */
+}
+
 /* It could not be opened at first: what was learnt meanwhile is written then. */
 static void test_late(void **state)
 {
@@ -867,6 +898,7 @@ int main(void)
         with_journal(test_quiet),
         with_journal(test_forget),
         with_journal(test_which_time),
+        with_journal(test_catch_up),
         with_journal(test_retention_once_a_day),
         with_journal(test_retention_clock),
         with_journal(test_retention_by_policy),

@@ -272,13 +272,55 @@ static void test_many_gone(void **state)
     assert_int_equal(total, COUNT);
 }
 
+/* Everybody once, while some come, go and are forgotten in between. */
+static void test_each(void **state)
+{
+    (void)state;
+    enum { COUNT = 2500 };
+    static int seen[COUNT];
+    memset(seen, 0, sizeof seen);
+    char name[64];
+    uint32_t at = 0;
+    char *bytes = NULL;
+    size_t length = 1;
+    assert_int_equal(hb_core_each(life.core, &at, &bytes, &length), HB_OK);
+    assert_int_equal(length, 0);
+    assert_int_equal(at, 0);
+    for (int i = 0; i < COUNT; i++) {
+        text_print(name, sizeof name, i % 5 ? "user%d" : "a-user-with-a-long-name%d", i);
+        assert_int_equal(hb_core_import(life.core, name, strlen(name), RIG_WALL_MS - 5000 - i, "away", 4), 1);
+    }
+    rig_login(&life, "user1@example.org/x", true);
+    int round = 0;
+    do {
+        assert_int_equal(hb_core_each(life.core, &at, &bytes, &length), HB_OK);
+        size_t count = read_answer(bytes, length);
+        assert_true(count <= HB_USERS_MAX && (count == HB_USERS_MAX || !at));
+        for (size_t i = 0; i < count; i++) {
+            long which = strtol(answer[i].name + strcspn(answer[i].name, "0123456789"), NULL, 10);
+            assert_in_range(which, 0, COUNT - 1);
+            seen[which]++;
+            assert_int_equal(answer[i].is.online, which == 1);
+            assert_int_equal(answer[i].is.seen_ms, which == 1 ? RIG_WALL_MS : RIG_WALL_MS - 5000 - which);
+            assert_string_equal(answer[i].status, which == 1 ? "" : "away");
+        }
+        if (round++ == 0) {
+            assert_int_equal(hb_core_forget(life.core, answer[count - 1].name, strlen(answer[count - 1].name)), 1);
+            assert_int_equal(hb_core_forget(life.core, "user2499", 8), 1);
+        }
+    } while (at);
+    assert_int_equal(round, 3);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(seen[i], i != 2499);
+}
+
 #define with_core(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_core(test_pages), with_core(test_who_is_here), with_core(test_bad_queries),
-        with_core(test_gone),  with_core(test_many_gone),
+        with_core(test_gone),  with_core(test_many_gone),   with_core(test_each),
     };
     return cmocka_run_group_tests_name("users", tests, NULL, NULL);
 }

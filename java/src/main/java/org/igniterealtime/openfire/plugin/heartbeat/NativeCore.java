@@ -516,6 +516,41 @@ final class NativeCore implements AutoCloseable {
         }
     }
 
+    /**
+     * The answer of {@code hb_core_each} behind an int, where the next call goes on; null if it is closed, or without
+     * memory for it.
+     *
+     * @param at 0 for the first call
+     */
+    byte[] each(int at) {
+        call.lock();
+        try {
+            return handle == 0 ? null : each0(handle, at);
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Takes over that a known user went offline later than anything that is known here. */
+    boolean catchUp(String user, long offlineMs) {
+        call.lock();
+        try {
+            return handle != 0 && catchUp0(handle, utf8(user), offlineMs) == 1;
+        } finally {
+            call.unlock();
+        }
+    }
+
+    /** Whether it is closed: then nobody is known. */
+    boolean isClosed() {
+        call.lock();
+        try {
+            return handle == 0;
+        } finally {
+            call.unlock();
+        }
+    }
+
     /** The answer of {@code hb_core_gone} behind one byte that is 1 if some are missing; null if it is closed. */
     byte[] gone() {
         call.lock();
@@ -673,6 +708,10 @@ final class NativeCore implements AutoCloseable {
             boolean prefix,
             byte[] after,
             long afterMs);
+
+    private static native byte[] each0(long handle, int at);
+
+    private static native int catchUp0(long handle, byte[] user, long offlineMs);
 
     private static native byte[] gone0(long handle);
 
