@@ -255,6 +255,8 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
         json_pack("{s:o, s:I, s:I, s:b, s:s, s:s}", "user", text_json(user, length), "seen_ms",
                   (json_int_t)activity.seen_ms, "ago_ms", (json_int_t)(wall_ms - activity.seen_ms), "online",
                   (int)activity.online, "why", hb_reason_name(activity.why), "meaning", hb_reason_text(activity.why));
+    document = with(with(document, "offline_ms", json_integer(activity.offline_ms)), "last_ms",
+                    json_integer(activity.last_ms));
     if (activity.length)
         document = with(document, "status", text_json(activity.status, activity.length));
     int code = print(document, json, json_length);

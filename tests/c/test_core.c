@@ -629,6 +629,8 @@ static void test_last_activity_json(void **state)
     assert_non_null(json);
     assert_int_equal(number_at(json, NULL, "seen_ms"), RIG_WALL_MS + 3000);
     assert_int_equal(number_at(json, NULL, "ago_ms"), 5000);
+    assert_int_equal(number_at(json, NULL, "last_ms"), number_at(json, NULL, "seen_ms"));
+    assert_int_equal(number_at(json, NULL, "offline_ms"), RIG_WALL_MS + 3000);
     assert_true(json_is_false(json_object_get(json, "online")));
     assert_string_equal(json_string_value(json_object_get(json, "why")), "logout");
     assert_string_equal(json_string_value(json_object_get(json, "status")), "Gone \"fishing\"");

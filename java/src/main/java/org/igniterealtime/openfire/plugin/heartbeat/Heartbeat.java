@@ -27,6 +27,7 @@ final class Heartbeat implements AutoCloseable {
     private final LastActivityListeners lastActivityListeners;
     private final LastActivityService lastActivityService;
     private final Journal journal;
+    private final OfflineTimes offlineTimes;
     private final Plots plots;
     private final MachineAccess access = new MachineAccess();
     private final Statistics statistics;
@@ -40,15 +41,17 @@ final class Heartbeat implements AutoCloseable {
         lastActivityListeners = new LastActivityListeners(core);
         lastActivityService = new LastActivityService(core, lastActivityListeners);
         journal = new Journal(core, folder(home));
+        offlineTimes = new OfflineTimes(core, folder(home));
         plots = new Plots(core, folder(home));
         statistics = new Statistics(core);
         query = new LastActivityQuery(core);
-        policy = new PolicyProperty(core);
+        policy = new PolicyProperty(core, offlineTimes::policyChanged);
         policy.apply();
+        offlineTimes.policyChanged(policy.inForce());
         actions = new Actions(core, clock, sessions, Actions::routeUnavailable);
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
-        events = new OpenfireEvents(core, sessions, policy, lastActivityListeners, this::lookSoon);
+        events = new OpenfireEvents(core, sessions, policy, lastActivityListeners, offlineTimes, this::lookSoon);
         recording = new Recording(core, new File(home, "logs"), MOST_RECORDED);
         ticker = new Ticker(core, clock, actions, () -> {
             adapter.look();
@@ -149,12 +152,14 @@ final class Heartbeat implements AutoCloseable {
     private void open() {
         journal.start();
         plots.open();
+        lastActivityListeners.add(offlineTimes, null);
         // Events first: of what the adapter finds afterwards, none is missed.
         events.register();
         ticker.start();
         query.register();
         lastActivityListeners.start();
         lastActivityListeners.register();
+        offlineTimes.start(journal.isWhole());
         access.register();
         statistics.register();
     }
@@ -170,6 +175,7 @@ final class Heartbeat implements AutoCloseable {
         step(query::unregister);
         step(lastActivityListeners::unregister);
         step(lastActivityListeners::close);
+        step(offlineTimes::close);
         step(ticker::close);
         step(actions::close);
         step(recording::close);

@@ -1,12 +1,8 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.io.File;
-import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.concurrent.TimeUnit;
-import org.jivesoftware.database.DbConnectionManager;
 import org.jivesoftware.util.JiveGlobals;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,13 +23,12 @@ final class Journal implements AutoCloseable {
     private static final long OPEN_AGAIN_NS = TimeUnit.MINUTES.toNanos(1);
     private static final long END_MS = 10_000;
 
-    private static final String KNOWN_TO_OPENFIRE = "SELECT username, offlineDate FROM ofPresence";
-
     private final NativeCore core;
     private final File folder;
     private final Thread thread = new Thread(this::run, "heartbeat-journal");
     private volatile boolean stopped;
     private boolean opened;
+    private volatile boolean whole;
     private String trouble;
     private volatile String state = "closed";
 
@@ -48,9 +43,14 @@ final class Journal implements AutoCloseable {
         boolean first = !new File(folder, "key").exists();
         open();
         if (opened && first) {
-            importFromOpenfire();
+            whole = importFromOpenfire();
         }
         thread.start();
+    }
+
+    /** Whether what was known before is known, as of the start. */
+    boolean isWhole() {
+        return whole;
     }
 
     /** How it is, in one line: "on disk", or why not. */
@@ -62,6 +62,8 @@ final class Journal implements AutoCloseable {
         String said = core.journalOpen(folder.getPath());
         String error = logLines(said);
         opened = error.isEmpty();
+        // Of a journal no more than what was on its way to the disk is missing.
+        whole = opened && !said.contains("damaged-snapshot-");
         told(opened ? null : error);
     }
 
@@ -100,29 +102,19 @@ final class Journal implements AutoCloseable {
         }
     }
 
-    /** What Openfire has noted of the users, before there was anything of ours. */
-    private void importFromOpenfire() {
-        int count = 0;
-        try (Connection database = DbConnectionManager.getConnection();
-                PreparedStatement all = database.prepareStatement(KNOWN_TO_OPENFIRE);
-                ResultSet rows = all.executeQuery()) {
-            while (rows.next()) {
-                if (importRow(rows.getString(1), rows.getString(2))) {
-                    count++;
-                }
-            }
-            Log.info("Last activity of {} users was taken over from Openfire", count);
-        } catch (SQLException e) {
-            Log.error("Last activity could not be taken over from Openfire; {} users were", count, e);
-        }
-    }
-
-    /** Openfire writes a time as digits, of milliseconds, with zeros before them. */
-    private boolean importRow(String user, String date) {
+    /** What Openfire has noted of the users, before there was anything of ours. Whether it could be read. */
+    private boolean importFromOpenfire() {
+        int[] count = new int[1];
         try {
-            return core.importUser(user, Long.parseLong(date.trim()), null);
-        } catch (NumberFormatException e) {
-            Log.warn("The time of {} in Openfire's table is no time: {}", user, date);
+            new PresenceTable().later(0, (user, ms) -> {
+                if (core.importUser(user, ms, null)) {
+                    count[0]++;
+                }
+            });
+            Log.info("Last activity of {} users was taken over from Openfire", count[0]);
+            return true;
+        } catch (SQLException e) {
+            Log.error("Last activity could not be taken over from Openfire, {} users were; it is tried again", count[0], e);
             return false;
         }
     }

@@ -43,6 +43,7 @@ final class OpenfireEvents
     private final Sessions sessions;
     private final PolicyProperty policy;
     private final LastActivityListeners listeners;
+    private final OfflineTimes offlineTimes;
     private final Runnable look;
     private final RateLimit faults = new RateLimit();
 
@@ -52,11 +53,13 @@ final class OpenfireEvents
             Sessions sessions,
             PolicyProperty policy,
             LastActivityListeners listeners,
+            OfflineTimes offlineTimes,
             Runnable look) {
         this.core = core;
         this.sessions = sessions;
         this.policy = policy;
         this.listeners = listeners;
+        this.offlineTimes = offlineTimes;
         this.look = look;
     }
 
@@ -182,6 +185,7 @@ final class OpenfireEvents
     public void serverStopping() {
         // What Openfire closes now did not die.
         core.stop();
+        offlineTimes.serverStopping();
     }
 
     private void forward(Session session, Consumer<LocalClientSession> event) {

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.PropertyEventListener;
 import org.slf4j.Logger;
@@ -35,14 +36,20 @@ final class PolicyProperty implements PropertyEventListener {
 
     private String refused;
 
-    PolicyProperty(NativeCore core) {
+    /** Is told which policy is in force after a change. */
+    private final Consumer<String> changed;
+
+    PolicyProperty(NativeCore core, Consumer<String> changed) {
         this.core = core;
+        this.changed = changed;
     }
 
     private void changed(String property) {
         if (ALL.contains(property)) {
             apply();
-            Log.info("Policy in force: {}", inForce());
+            String policy = inForce();
+            Log.info("Policy in force: {}", policy);
+            changed.accept(policy);
         }
     }
 

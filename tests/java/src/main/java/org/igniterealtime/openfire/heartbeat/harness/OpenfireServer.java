@@ -457,6 +457,17 @@ public final class OpenfireServer implements AutoCloseable {
         return known.isJsonNull() ? Optional.empty() : Optional.of(known.getAsJsonObject());
     }
 
+    /** When Openfire itself says that a user was last here, in milliseconds since 1970; -1: it does not know. */
+    public long openfiresActivity(String user) {
+        return Long.parseLong(command("openfires-activity", user));
+    }
+
+    /** What Openfire's table of offline times says of a user; -1: it has no row. */
+    public long offlineDate(String user) {
+        String date = command("offline-date", user);
+        return date.equals("none") ? -1 : Long.parseLong(date);
+    }
+
     /** Why something was done to the sessions with a full JID, if the plugin knows. */
     public Optional<JsonObject> why(String jid) {
         JsonElement known = JsonParser.parseString(command("why", jid));

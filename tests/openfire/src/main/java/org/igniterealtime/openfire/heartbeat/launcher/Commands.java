@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -42,6 +43,7 @@ import org.jivesoftware.openfire.spi.ConnectionManagerImpl;
 import org.jivesoftware.openfire.spi.ConnectionType;
 import org.jivesoftware.openfire.stats.Statistic;
 import org.jivesoftware.openfire.stats.StatisticsManager;
+import org.jivesoftware.openfire.user.UserNotFoundException;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.cache.CacheFactory;
 import org.xmpp.packet.JID;
@@ -124,6 +126,15 @@ final class Commands {
             case "statistic":
                 Statistic statistic = StatisticsManager.getInstance().getStatistic(arguments[0]);
                 return statistic == null ? "null" : Double.toString(statistic.sample());
+            case "openfires-activity":
+                return openfiresActivity(arguments[0]);
+            case "offline-date":
+                return offlineDate(arguments[0]);
+            case "sql":
+                return execute(arguments[0]);
+            case "delete-user":
+                server.getUserManager().deleteUser(server.getUserManager().getUser(arguments[0]));
+                return "";
             case "why":
                 return ask("why", new Class<?>[] {String.class}, arguments[0]);
             case "audit":
@@ -247,6 +258,33 @@ final class Commands {
             insert.executeUpdate();
         }
         return "";
+    }
+
+    /** When Openfire says that a user was last here: milliseconds since 1970, or -1. */
+    private String openfiresActivity(String user) throws UserNotFoundException {
+        long ago = server.getPresenceManager()
+                .getLastActivity(server.getUserManager().getUser(user));
+        return Long.toString(ago < 0 ? -1 : System.currentTimeMillis() - ago);
+    }
+
+    /** What Openfire's table says of a user; "none": there is no row. */
+    private static String offlineDate(String user) throws SQLException {
+        try (Connection database = DbConnectionManager.getConnection();
+                PreparedStatement row =
+                        database.prepareStatement("SELECT offlineDate FROM ofPresence WHERE username = ?")) {
+            row.setString(1, user);
+            try (ResultSet rows = row.executeQuery()) {
+                return rows.next() ? rows.getString(1).trim() : "none";
+            }
+        }
+    }
+
+    private static String execute(String sql) throws SQLException {
+        try (Connection database = DbConnectionManager.getConnection();
+                PreparedStatement statement = database.prepareStatement(sql)) {
+            statement.execute();
+            return "";
+        }
     }
 
     /** Lets everyone of the one list and everyone of the other see each other's presence. */
