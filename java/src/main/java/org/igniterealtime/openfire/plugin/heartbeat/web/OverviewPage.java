@@ -52,7 +52,7 @@ public final class OverviewPage extends Page {
         JsonObject sessions = status.getAsJsonObject("sessions");
         long pinged = Json.number(sessions, "pinging", 0) + Json.number(sessions, "pinged", 0);
         model.put("sessions", texts.of("overview-sessions", Json.number(sessions, "total", 0)));
-        model.put("pinged", texts.of("overview-pinged", pinged));
+        model.put("ending", texts.of("overview-ending", pinged));
         model.put("span", span.text());
         model.put("spans", spans(span, texts));
         fill(model, Figures.of(series, span, texts), texts);

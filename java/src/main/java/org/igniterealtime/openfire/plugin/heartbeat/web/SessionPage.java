@@ -22,6 +22,8 @@ import org.xmpp.packet.JID;
 public final class SessionPage extends Page {
     private static final long serialVersionUID = 1L;
 
+    private static final String PING = "ping";
+
     /** Users who are shown where nobody has the name that was asked for. */
     private static final int MOST_ALIKE = 20;
 
@@ -63,9 +65,21 @@ public final class SessionPage extends Page {
             session.put("confirming", confirmed.equals(session.get("session")));
             open.add(session);
         }
+        // Of a user what matters is looked for among the pings of all devices, so these are shown if one asks for them.
+        boolean pings = !isUser || !visit.parameter("pings").isEmpty();
         List<Map<String, Object>> decisions = new ArrayList<>();
+        int left = 0;
         for (JsonElement each : all.getAsJsonArray("decisions")) {
-            decisions.add(decision(each.getAsJsonObject(), texts));
+            Map<String, Object> decision = decision(each.getAsJsonObject(), texts);
+            if (pings || !PING.equals(decision.get("kind"))) {
+                decisions.add(decision);
+            } else {
+                left++;
+            }
+        }
+        if (left > 0) {
+            model.put("withPings", new Address("session").with("jid", jid).with("pings", "1").toString());
+            model.put("withPingsText", texts.of("decisions-with-pings", left));
         }
         Collections.reverse(decisions);
         model.put("open", open);
@@ -156,7 +170,8 @@ public final class SessionPage extends Page {
         decision.put("ago", texts.of("ago", texts.span(ago)));
         String why = Json.text(from, "why");
         decision.put("action", texts.of(Decision.action(from)));
-        decision.put("kind", Decision.byItself(from) ? "end" : "ping".equals(Json.text(from, "action")) ? "ping" : "deed");
+        boolean ping = PING.equals(Json.text(from, "action")) || "spoke".equals(why);
+        decision.put("kind", Decision.byItself(from) ? "end" : ping ? PING : "deed");
         decision.put("why", texts.of("why-" + why));
         decision.put("session", Json.text(from, "session"));
         return decision;
@@ -168,7 +183,7 @@ public final class SessionPage extends Page {
         String jid = visit.parameter("jid");
         long token = visit.number("session", 1, Long.MAX_VALUE, 0);
         boolean disconnect = "disconnect".equals(what);
-        if (plugin == null || token == 0 || (!disconnect && !"ping".equals(what))) {
+        if (plugin == null || token == 0 || (!disconnect && !PING.equals(what))) {
             model.put("error", visit.texts.of("form-unknown"));
             return null;
         }

@@ -340,6 +340,8 @@ final class ConsoleTest {
         try (RawClient phone = login("bob", "phone-of-<b>");
                 RawClient desk = login("bob", "desk")) {
             browser.open("session?jid=bob%40console.test%2Fdesk");
+            browser.press("button[value=ping]");
+            desk.await("a ping", event -> event.stanza() != null && event.stanza().isPing());
             browser.press(".hb-disconnect");
             browser.press("button[value=disconnect]");
             desk.await("the end", event -> event.kind() == Event.Kind.CLOSED);
@@ -364,6 +366,9 @@ final class ConsoleTest {
                             && row.contains("desk")),
                     rows.toString());
             assertTrue(browser.text().contains("Last session ended"), browser.text());
+            assertFalse(browser.has("#decisions .hb-ping"));
+            browser.press("#with-pings");
+            assertTrue(browser.has("#decisions .hb-ping"));
             browser.press("#decisions tbody tr:first-child a");
             assertTrue(browser.text().contains("bob@console.test/phone-of-<b>"), browser.text());
             // Who is called so elsewhere is somebody else.
@@ -402,7 +407,8 @@ final class ConsoleTest {
             assertFalse(browser.text().contains("alice"), browser.text());
             browser.open("users");
             assertTrue(browser.find("tr:has(a[href*='alice'])").getText().contains("online"), browser.text());
-            browser.open("users?days=30");
+            browser.open("users");
+            browser.press("a[href$='days=30']");
             assertTrue(browser.text().contains("No user is like that."), browser.text());
             HttpResponse<String> csv = ask("GET", "users.csv", "", "Cookie", cookie());
             assertTrue(csv.headers().firstValue("Content-Type").orElse("").startsWith("text/csv"), csv.headers().toString());
