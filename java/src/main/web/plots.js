@@ -23,7 +23,12 @@
                 return made.format(new Date(seconds * 1000));
             };
         }
-        var number = new Intl.NumberFormat(data.language, { maximumFractionDigits: 2 });
+        function number(digits) {
+            return new Intl.NumberFormat(data.language, { maximumFractionDigits: digits }).format;
+        }
+        var fine = number(2);
+        var small = number(1);
+        var large = number(0);
         return {
             zone: zone,
             clock: format({ hour: '2-digit', minute: '2-digit' }),
@@ -31,8 +36,12 @@
             full: data.step_s < 60
                 ? format({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
                 : format({ month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' }),
-            number: function (value) {
-                return value === null || value === undefined ? '–' : number.format(value);
+            scale: fine,
+            value: function (value) {
+                if (value === null || value === undefined) {
+                    return '–';
+                }
+                return Math.abs(value) < 10 ? small(value) : large(value);
             }
         };
     }
@@ -181,7 +190,9 @@
                     grid: { stroke: '#eee' },
                     size: 56,
                     values: function (chart, ticks) {
-                        return ticks.map(plot.format.number);
+                        return ticks.map(function (tick) {
+                            return plot.format.scale(tick);
+                        });
                     }
                 }
             ],
@@ -201,7 +212,7 @@
     };
 
     Plot.prototype.width = function () {
-        return Math.max(200, this.place.clientWidth - 24);
+        return Math.max(120, this.place.clientWidth - 24);
     };
 
     Plot.prototype.fit = function () {
@@ -242,7 +253,7 @@
     Plot.prototype.words = function (at) {
         var format = this.format;
         return format.full(this.times[at]) + ': ' + this.spec.lines.map(function (line) {
-            return line.name + ' ' + format.number(line.values[at]);
+            return line.name + ' ' + format.value(line.values[at]);
         }).join(', ');
     };
 
@@ -251,7 +262,7 @@
         var at = this.at === null || this.at === undefined ? this.last() : this.at;
         this.time.textContent = at < 0 ? '' : this.format.full(this.times[at]);
         this.buttons.forEach(function (value, i) {
-            value.textContent = at < 0 ? '' : this.format.number(this.spec.lines[i].values[at]);
+            value.textContent = at < 0 ? '' : this.format.value(this.spec.lines[i].values[at]);
         }, this);
     };
 

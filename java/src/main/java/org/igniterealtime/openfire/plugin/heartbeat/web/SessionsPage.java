@@ -76,6 +76,8 @@ public final class SessionsPage extends Page {
             rows.add(row(row, texts));
         }
         model.put("rows", rows);
+        // Many servers do not ask clients what they are.
+        model.put("clients", list.rows().stream().anyMatch(row -> row.client() != null));
         model.put("sort", query.sort().text());
         model.put("order", query.isDescending() ? "down" : "up");
         long from = query.offset();
