@@ -301,6 +301,14 @@ demo: $(PLUGIN) $(DEMO)
 demo-picture: $(PLUGIN) $(DEMO)
 	@tests/demo/run --picture docs/demo.svg
 
+## screenshots: the pictures of the README, docs/overview.png and docs/sessions.png; OPENFIRE_HOME=DIR (none: 4.2.0, in a plain frame)
+.PHONY: screenshots
+screenshots: $(PLUGIN) $(WEB_CLIENT) $(BUILD)/native/history | $(BUILD)/log
+	$(check-home)
+	$(Q)$(MVN) -f tests/pom.xml -pl openfire,java verify -Dheartbeat.jar=$(abspath $(PLUGIN)) -Dit.test=ScreenshotsTest \
+	    $(if $(OPENFIRE_HOME),-Dopenfire.home=$(abspath $(OPENFIRE_HOME)))
+	$(Q)cp $(BUILD)/screenshots/overview.png $(BUILD)/screenshots/sessions.png docs/
+
 ## bench: what single steps cost, beside their peers, to build/bench.json; ROWS=regular expression (read-netty, tick, ...)
 bench: $(BENCH) $(BENCH_C) $(LIBRARY)
 	@$(RUN_BENCH) '$(ROWS)' full $(BUILD)/bench.json
@@ -406,6 +414,10 @@ $(BUILD)/$(1)/replay: $(BUILD)/$(1)/tests/replay_main.o $(BUILD)/$(1)/tests/repl
 $(BUILD)/$(1)/metrics: $(BUILD)/$(1)/tests/metrics_main.o $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
 	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -lcmocka -pthread -o $$@
+
+$(BUILD)/$(1)/history: $(BUILD)/$(1)/tests/history_main.o $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
+	@echo "  LINK    $$@"
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a $(LIBS) -lcmocka -lm -pthread -o $$@
 
 $(BUILD)/$(1)/journal-dump: $(BUILD)/$(1)/tests/journal_dump_main.o $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
