@@ -2,6 +2,10 @@
 (function () {
     'use strict';
 
+    // What is being fetched, if anything; and what is to be fetched in a moment.
+    var busy = null;
+    var timer = 0;
+
     // Openfire gives a new form token with each answer, and takes only the newest: forms get it from wherever it comes.
     function renewTokens(from) {
         var fresh = from.querySelector('input[name="csrf"]');
@@ -13,18 +17,38 @@
     }
 
     function fetchPage(url) {
-        return fetch(url, { credentials: 'same-origin' }).then(function (response) {
+        var page = fetch(url, { credentials: 'same-origin' }).then(function (response) {
             return response.text();
         }).then(function (text) {
             var page = new DOMParser().parseFromString(text, 'text/html');
             renewTokens(page);
             return page;
         });
+        function done() {
+            if (busy === over) {
+                busy = null;
+            }
+        }
+        var over = page.then(done, done);
+        busy = over;
+        return page;
+    }
+
+    // A form that is sent while an answer is on its way would have the token before: it waits for the new one.
+    function sendInTurn(event) {
+        var form = event.target;
+        var button = event.submitter;
+        window.clearTimeout(timer);
+        if (busy && form.requestSubmit) {
+            event.preventDefault();
+            busy.then(function () {
+                form.requestSubmit(button);
+            });
+        }
     }
 
     // Settings: what the fields mean is shown as they are filled in.
     function previewSettings(form) {
-        var timer = 0;
         var asked = 0;
         function preview() {
             var query = new URLSearchParams(new FormData(form));
@@ -53,6 +77,7 @@
     }
 
     document.addEventListener('DOMContentLoaded', function () {
+        document.addEventListener('submit', sendInTurn);
         var fields = document.getElementById('fields');
         if (fields) {
             previewSettings(fields);

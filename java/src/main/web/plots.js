@@ -1,4 +1,5 @@
-// Draws the plots of the overview with uPlot, from overview.json, and keeps them up to date while they are looked at.
+// Draws the plots of the overview with uPlot, from overview.json. They are drawn anew with the page only: Openfire makes a new
+// form token with each answer of a plugin, so whoever asked again and again would spoil the forms in all other windows.
 (function () {
     'use strict';
 
@@ -6,7 +7,6 @@
     var COLOURS = ['#1c7c1c', '#c25700', '#4a57c4', '#6b6b6b', '#b00020', '#00707a', '#8a1c8a'];
     var DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2], [1, 2], [12, 4]];
     var HEIGHT = 200;
-    var LEAST_RENEWAL_S = 10;
 
     function formats(data) {
         var zone = data.zone;
@@ -280,12 +280,6 @@
         this.said.textContent = this.words(to);
     };
 
-    Plot.prototype.renew = function (spec, data) {
-        this.take(spec, data);
-        this.chart.setData(this.values());
-        this.tell();
-    };
-
     function load(span) {
         return fetch('overview.json?span=' + encodeURIComponent(span), { credentials: 'same-origin' })
             .then(function (response) {
@@ -297,32 +291,15 @@
     }
 
     function start(place) {
-        var span = place.dataset.span;
-        var drawn = {};
-
-        function draw(data) {
-            data.plots.forEach(function (spec) {
-                var there = document.getElementById('plot-' + spec.id);
-                var known = drawn[spec.id];
-                if (known && known.spec.lines.length === spec.lines.length) {
-                    known.renew(spec, data);
-                } else if (there) {
-                    drawn[spec.id] = new Plot(there, spec, data);
-                }
-            });
-        }
-
         place.hidden = false;
         document.getElementById('figures').open = false;
-        load(span).then(function (data) {
-            draw(data);
-            window.setInterval(function () {
-                if (!document.hidden) {
-                    load(span).then(draw).catch(function () {
-                        // What was drawn stays; it is tried again.
-                    });
+        load(place.dataset.span).then(function (data) {
+            data.plots.forEach(function (spec) {
+                var there = document.getElementById('plot-' + spec.id);
+                if (there) {
+                    new Plot(there, spec, data);
                 }
-            }, Math.max(LEAST_RENEWAL_S, data.step_s / 5) * 1000);
+            });
         }).catch(function () {
             place.hidden = true;
             document.getElementById('figures').open = true;

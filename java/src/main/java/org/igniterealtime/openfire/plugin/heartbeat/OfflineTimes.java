@@ -501,7 +501,7 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
             Files.move(written, present, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             // The journal, which lies beside it, says what is wrong.
-            Log.debug("{} could not be written", present, e);
+            Log.debug("{} could not be written: {}", present, e.toString());
         }
     }
 }

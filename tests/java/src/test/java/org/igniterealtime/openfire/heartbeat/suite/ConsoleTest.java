@@ -155,6 +155,22 @@ final class ConsoleTest {
     }
 
     @Test
+    void aFormThatIsSentAtOnceIsNotLostToAPreview() {
+        browser.open("settings");
+        // The answer to the preview comes late; Openfire, where it has tokens, has renewed them by then.
+        browser.driver().executeScript("var real = window.fetch; window.asked = 0; window.fetch = function (url, how) {"
+                + "window.asked++;"
+                + "return real(url, how).then(function (answer) {"
+                + "  return new Promise(function (done) { window.setTimeout(function () { done(answer); }, 1500); });"
+                + "}); };");
+        browser.fill("#k-retries", "4");
+        browser.waitFor(by -> ((Long) browser.driver().executeScript("return window.asked;")) > 0, "a preview under way");
+        browser.press("button[value=save]");
+        assertTrue(browser.text().contains("The settings were saved"), browser.text());
+        assertTrue(policy().contains("\"retries\":4"), policy());
+    }
+
+    @Test
     void aWrongFieldIsRefusedBesideItAndLosesNothing() {
         browser.open("settings");
         browser.fill("#k-idle", "5");
