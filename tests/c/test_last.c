@@ -804,6 +804,26 @@ static void test_new_key_at_start(void **state)
     assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
 }
 
+/* A change that was begun is ended, and another wish that came meanwhile has its turn after it. */
+static void test_another_wish(void **state)
+{
+    (void)state;
+    static const char begun[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\n";
+    rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    put_file("key.next", begun);
+    put_file("key.new", KEY);
+    flush();
+    assert_true(key_is(begun));
+    assert_int_equal(files_of("key.next"), 0);
+    assert_int_equal(files_of("key.new"), 1);
+    flush();
+    assert_true(key_is(KEY));
+    assert_int_equal(files_of("key.new"), 0);
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
+}
+
 /* What is no key is said when it still is none a moment later, once, and keeps nothing from being written. */
 static void test_bad_key(void **state)
 {
@@ -913,6 +933,7 @@ int main(void)
         with_journal(test_forget_and_crash),
         with_journal(test_forget_and_end),
         with_journal(test_new_key),
+        with_journal(test_another_wish),
         with_journal(test_late),
         with_journal(test_told),
         with_journal(test_new_key_at_start),
