@@ -118,11 +118,16 @@ find_missing() {
     # A client over WebSocket.
     need nodejs has node
     need npm has npm
+    # A database that is not embedded.
+    need postgresql has_postgresql
     # A browser for the pages of the console, what drives it, and the letters of the languages that they are in.
     need chromium has chromium
     need chromium-driver has chromedriver
     need fonts-noto-cjk has_font NotoSansCJK
 }
+
+# Debian keeps its programs where no PATH leads.
+has_postgresql() { [ -n "$(find /usr/lib/postgresql -name initdb -print -quit 2>/dev/null)" ]; }
 
 has_font() { [ -n "$(find /usr/share/fonts -name "$1*" -print -quit 2>/dev/null)" ]; }
 

@@ -24,11 +24,11 @@ public final class Installation {
     private final String classPath;
     private final String schema;
     private final OpenfireVersion version;
-    private final Path console;
+    private final Path home;
 
-    private Installation(String classPath, String schema, OpenfireVersion version, Path console) {
+    private Installation(String classPath, String schema, OpenfireVersion version, Path home) {
         this.classPath = classPath;
-        this.console = console;
+        this.home = home;
         this.schema = schema;
         this.version = version;
     }
@@ -65,7 +65,7 @@ public final class Installation {
                     .toString();
         }
         String classPath = launcher + ":" + copy.resolve("lib") + "/*";
-        return new Installation(classPath, Files.readString(home.resolve(SCHEMA)), version, home.resolve("plugins/admin"));
+        return new Installation(classPath, Files.readString(home.resolve(SCHEMA)), version, home);
     }
 
     private static Path launcherFolder() {
@@ -94,6 +94,15 @@ public final class Installation {
         }
     }
 
+    /** The tables of Openfire in PostgreSQL. */
+    String postgreSqlSchema() throws IOException {
+        if (home != null) {
+            return Files.readString(home.resolve("resources/database/openfire_postgresql.sql"));
+        }
+        return schema.replaceAll("(?m)^//.*$", "")
+                .replace("LONGVARCHAR", "TEXT");
+    }
+
     static String template(String file) throws IOException {
         try (InputStream in = Installation.class.getResourceAsStream("/openfire-home/" + file)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
@@ -112,8 +121,8 @@ public final class Installation {
 
     /** Makes the web console, as the plugin that it is; the registry's Openfire comes without, and gets a stand-in. */
     void makeConsole(Path plugin) throws IOException {
-        if (console != null) {
-            Folders.copy(console, plugin);
+        if (home != null) {
+            Folders.copy(home.resolve("plugins/admin"), plugin);
             return;
         }
         Files.createDirectories(plugin);
@@ -132,7 +141,7 @@ public final class Installation {
 
     /** Whether it comes with its own web console; else ours stands in for it. */
     public boolean hasConsole() {
-        return console != null;
+        return home != null;
     }
 
     public OpenfireVersion version() {

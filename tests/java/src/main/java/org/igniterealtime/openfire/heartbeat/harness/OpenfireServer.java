@@ -77,6 +77,7 @@ public final class OpenfireServer implements AutoCloseable {
         private final Map<String, String> environment = new LinkedHashMap<>();
         private Path plugin;
         private Path home;
+        private PostgreSql database;
         private String domain;
         private String heap = "384m";
         private String collector = "-XX:+UseSerialGC";
@@ -146,6 +147,12 @@ public final class OpenfireServer implements AutoCloseable {
         /** Takes the home of one that has ended, as it left it. Its ports, domain and plugin must be given again. */
         public Setup homeOf(OpenfireServer ended) {
             home = ended.home;
+            return this;
+        }
+
+        /** On a PostgreSQL in the place of the embedded database. One that has ended must be given it again. */
+        public Setup database(PostgreSql postgreSql) {
+            database = postgreSql;
             return this;
         }
 
@@ -232,7 +239,7 @@ public final class OpenfireServer implements AutoCloseable {
         }
         Files.writeString(
                 home.resolve("conf/openfire.xml"),
-                Installation.template("openfire.xml")
+                provider(setup)
                         .replace("<port>-1</port>", "<port>" + ports.getOrDefault(CONSOLE_PORT, -1) + "</port>"));
         write("security.xml", "conf/security.xml");
         write("log4j.properties", "conf/log4j.properties");
@@ -244,7 +251,8 @@ public final class OpenfireServer implements AutoCloseable {
             write("admin-plugin.xml", "plugins/admin/plugin.xml");
         }
 
-        StringBuilder schema = new StringBuilder(Installation.used().schema());
+        StringBuilder schema = new StringBuilder(
+                setup.database != null ? Installation.used().postgreSqlSchema() : Installation.used().schema());
         Map<String, String> properties = new LinkedHashMap<>(setup.properties);
         properties.put("xmpp.domain", domain);
         properties.put("xmpp.fqdn", "localhost");
@@ -253,7 +261,11 @@ public final class OpenfireServer implements AutoCloseable {
                 .append("', '")
                 .append(value.replace("'", "''"))
                 .append("');\n"));
-        Files.writeString(home.resolve("resources/database/openfire_hsqldb.sql"), schema);
+        if (setup.database != null) {
+            setup.database.execute(schema.toString());
+        } else {
+            Files.writeString(home.resolve("resources/database/openfire_hsqldb.sql"), schema);
+        }
 
         Path security = home.resolve("resources/security");
         for (String trusted : List.of("truststore", "client.truststore")) {
@@ -265,6 +277,13 @@ public final class OpenfireServer implements AutoCloseable {
         if (setup.plugin != null) {
             Files.copy(setup.plugin, home.resolve("plugins").resolve(PLUGIN + ".jar"));
         }
+    }
+
+    private static String provider(Setup setup) throws IOException {
+        String settings = Installation.template("openfire.xml");
+        return setup.database == null
+                ? settings
+                : settings.replaceAll("(?s)<connectionProvider>.*</connectionProvider>", setup.database.provider());
     }
 
     private void write(String template, String file) throws IOException {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.PostgreSql;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.igniterealtime.openfire.heartbeat.harness.RawClient;
 import org.junit.jupiter.api.Test;
@@ -61,6 +62,23 @@ final class OfflineTimesTest {
     @Test
     void onTheEmbeddedDatabase() throws Exception {
         play("offline-times", setup -> setup, EMBEDDED);
+    }
+
+    @Test
+    void onPostgreSql() throws Exception {
+        try (PostgreSql postgreSql = new PostgreSql()) {
+            play("offline-times-postgresql", setup -> setup.database(postgreSql), new Database() {
+                @Override
+                public void leaves(OpenfireServer server) {
+                    postgreSql.stop();
+                }
+
+                @Override
+                public void returns(OpenfireServer server) {
+                    postgreSql.start();
+                }
+            });
+        }
     }
 
     private void play(String name, UnaryOperator<OpenfireServer.Setup> database, Database itself) throws Exception {
