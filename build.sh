@@ -110,6 +110,8 @@ find_missing() {
     need shellcheck has shellcheck
     # Prometheus' own parsers.
     need python3-prometheus-client has_prometheus_client
+    # A jar is looked into.
+    need unzip has unzip
     # Clients that are stopped and links that are cut.
     need procps has kill
     need nftables has nft

@@ -52,7 +52,7 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         code = HB_ENOMEM;
     if (code == HB_OK && !make_lock(&core->lock))
         code = HB_ENOMEM;
-    if (code < 0) {
+    if (code != HB_OK) {
         hb_users_close(&core->users);
         hb_traces_close(&core->traces);
         free(core->series);
@@ -442,7 +442,7 @@ static int move_jid(hb_core *core, uint32_t from, uint32_t to)
 {
     hb_page *old = hb_page_of(core, from);
     hb_page *page = hb_page_of(core, to);
-    const hb_jid *jid = hb_jid_of(old, hb_index_of(from));
+    const hb_jid *jid = hb_jid_at(old, hb_index_of(from));
 
     if (old != page)
         return hb_jid_keep(core, page, hb_index_of(to), jid->text, jid->length);

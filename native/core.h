@@ -193,12 +193,16 @@ static inline hb_slot *hb_slot_at(const hb_core *core, uint32_t slot)
     return &hb_page_of(core, slot)->slots[hb_index_of(slot)];
 }
 
-/* NULL: not logged in. Good until another JID is kept in that page. */
+/* Of a session that is logged in. Good until another JID is kept in that page. */
+static inline const hb_jid *hb_jid_at(const hb_page *page, size_t i)
+{
+    return (const hb_jid *)(const void *)(page->texts.bytes + (size_t)page->slots[i].jid * HB_JID_UNIT);
+}
+
+/* NULL: not logged in. */
 static inline const hb_jid *hb_jid_of(const hb_page *page, size_t i)
 {
-    uint32_t at = page->slots[i].jid;
-
-    return at ? (const hb_jid *)(const void *)(page->texts.bytes + (size_t)at * HB_JID_UNIT) : NULL;
+    return page->slots[i].jid ? hb_jid_at(page, i) : NULL;
 }
 
 static inline hb_token hb_token_of(const hb_core *core, uint32_t slot)

@@ -254,7 +254,7 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
 static uint32_t twin_of(const hb_core *core, uint32_t slot)
 {
     const hb_page *page = hb_page_of(core, slot);
-    const hb_jid *jid = hb_jid_of(page, hb_index_of(slot));
+    const hb_jid *jid = hb_jid_at(page, hb_index_of(slot));
     const hb_user *user = hb_user_of(core, slot);
     uint32_t other = user ? user->sessions : HB_NO_SLOT;
 
@@ -325,7 +325,7 @@ static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
 static int begin_unavailable(hb_core *core, uint32_t slot, hb_order *order)
 {
     hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_UNAVAILABLE);
-    const hb_jid *jid = hb_jid_of(hb_page_of(core, slot), hb_index_of(slot));
+    const hb_jid *jid = hb_jid_at(hb_page_of(core, slot), hb_index_of(slot));
 
     if (step.next.phase != HB_FREE)
         return HB_OK;

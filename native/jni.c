@@ -520,7 +520,7 @@ static jbyteArray journalFlush0(JNIEnv *env, jclass class, jlong handle)
     int code = hb_core_journal_flush(core_of(handle), add_line, &all, &error);
 
     (void)class;
-    all.text[0] = code == HB_OK;
+    all.text[0] = (char)(code == HB_OK);
     if (code < 0) {
         add_line(&all, code == HB_EJOURNAL ? error.text : hb_strerror(code));
         all.length--;

@@ -178,7 +178,7 @@ void hb_record_bound(hb_core *core, uint32_t slot)
     size_t i = hb_index_of(slot);
     char name[HB_RECORD_NAME];
 
-    name_of(core, hb_jid_of(page, i), name);
+    name_of(core, hb_jid_at(page, i), name);
     hb_record(core, "bound " NAME " %s%s\n", slot, page->slots[i].generation, name,
               page->slots[i].user ? "" : " anonymous");
 }
@@ -243,7 +243,7 @@ static void record_session(hb_core *core, uint32_t slot)
     char name[HB_RECORD_NAME] = "-";
 
     if (page->slots[i].jid)
-        name_of(core, hb_jid_of(page, i), name);
+        name_of(core, hb_jid_at(page, i), name);
     hb_record(core, "session " NAME " %u %u %u %u %u %u %u %u %u %" PRId64 " %s%s\n", slot, page->slots[i].generation,
               page->slots[i].own, s.phase, s.since, s.flags, s.pings, s.why, page->due[i],
               (unsigned)(page->follows[i / HB_TIMERS_BLOCK] >> i % HB_TIMERS_BLOCK & 1), page->seen[i],

@@ -286,7 +286,9 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
     if (!shelves)
         return HB_ENOMEM;
     core->shelves = shelves;
-    shelves[p] = (hb_shelf){.cells = cells, .generation = 1};
+    memset(&shelves[p], 0, sizeof shelves[p]);
+    shelves[p].cells = cells;
+    shelves[p].generation = 1;
     if (!new_page(core, p))
         return HB_ENOMEM;
     core->page_count++;
