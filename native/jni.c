@@ -761,7 +761,8 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
 
 JNIEXPORT void JNICALL JNI_OnUnload(JavaVM *vm, void *reserved)
 {
-    /* Nothing is kept: no reference to a class, which would keep the plugin's class loader alive. */
+    /* No reference to a class is kept, which would keep the plugin's class loader alive. */
     (void)vm;
     (void)reserved;
+    hb_unload();
 }

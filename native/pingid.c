@@ -1,5 +1,7 @@
 #include "pingid.h"
 
+#include "seal.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -15,10 +17,14 @@
 
 static const char HEX[] = "0123456789abcdef";
 
+void hb_unload(void)
+{
+    OPENSSL_cleanup();
+}
+
 int hb_pingid_random(void *bytes, size_t length)
 {
-    /* Not the machine's openssl.cnf: our copy of OpenSSL must not load what another one was set up with. */
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+    if (OPENSSL_init_crypto(HB_OPENSSL, NULL) != 1)
         return HB_ECRYPTO;
     if (length > INT_MAX || RAND_bytes(bytes, (int)length) != 1)
         return HB_ECRYPTO;

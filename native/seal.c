@@ -16,7 +16,7 @@ static int hmac(const uint8_t key[HB_SEAL_KEY], const void *bytes, size_t length
 {
     unsigned made = 0;
 
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+    if (OPENSSL_init_crypto(HB_OPENSSL, NULL) != 1)
         return HB_ECRYPTO;
     if (!HMAC(EVP_sha256(), key, HB_SEAL_KEY, bytes, length, out, &made) || made < HB_SEAL_KEY)
         return HB_ECRYPTO;

@@ -16,6 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * How OpenSSL is begun, by whoever needs it first. Not with the machine's openssl.cnf: our copy must not load what
+ * another one was set up with. And nothing of it is left for the end of the process: the library may be gone by then,
+ * and not every linker has it taken back when a library is unloaded. hb_unload does it.
+ */
+#define HB_OPENSSL (OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT)
+
 #define HB_SEAL_KEY 32
 #define HB_SEAL_TAG 16
 #define HB_SEAL_KEY_ID 8

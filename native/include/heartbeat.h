@@ -59,6 +59,12 @@ typedef struct hb_error {
     char text[256]; /* what is wrong, with the value as it was found */
 } hb_error;
 
+/*
+ * Gives back what the library holds for the process and for its threads, before it is unloaded: a thread that was in it
+ * may end later. Nothing of the library may be called afterwards, and no core be left.
+ */
+void hb_unload(void);
+
 typedef struct hb_core hb_core;
 
 /* A session: generation << 32 | slot. Never 0, never negative as an int64_t. */

@@ -429,6 +429,8 @@ static void test_all(const char *folder)
     test_journal(path);
     path_of(path, folder, "core");
     test_core(path);
+    hb_unload();
+    check(true, "the library gives back what it holds");
 }
 
 int main(int argc, char **argv)

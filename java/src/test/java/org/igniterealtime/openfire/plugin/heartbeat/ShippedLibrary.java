@@ -1,9 +1,21 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.io.File;
+import java.io.IOException;
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /**
  * Whether the classes of a jar find, load and use the library in it that fits the Java that runs this: for each platform
@@ -15,6 +27,7 @@ final class ShippedLibrary {
     private static final long START_US = TimeUnit.DAYS.toMicros(30);
     private static final int SECONDS = 70;
     private static final int TICKS_READ = 5;
+    private static final int COLLECTIONS = 200;
 
     private static int failed;
 
@@ -35,6 +48,7 @@ final class ShippedLibrary {
             silentClient(folder);
             nextStart(folder);
             wrongPolicy();
+            cameAndWent(arguments[0]);
         }
         System.out.println(System.getProperty("java.vm.version") + " on " + System.getProperty("os.name") + " "
                 + System.getProperty("os.arch"));
@@ -94,5 +108,82 @@ final class ShippedLibrary {
             check(e.getMessage().contains("idle"), "a wrong policy is refused in words", e.getMessage());
         }
         core.close();
+    }
+
+    // ---- Loaded again and again, as Openfire does with a plugin.
+
+    /** What another class loader runs, on a thread that lives longer than the loader. */
+    static final class Visit {
+        private Visit() {}
+
+        static void make(String plugin) {
+            NativeLibrary library = NativeLibrary.load(new File(plugin));
+            if (library.refusal() != null) {
+                throw new IllegalStateException(library.refusal());
+            }
+            new NativeCore(START_US, WALL_MS).close();
+        }
+    }
+
+    /**
+     * The library goes with its class loader, and leaves nothing behind that is called later: not when a thread ends that was
+     * in it, and not at the end of the process, which is not seen here but by whoever started it.
+     */
+    private static void cameAndWent(String plugin) throws Exception {
+        long before = copies();
+        CountDownLatch loaded = new CountDownLatch(1);
+        CountDownLatch gone = new CountDownLatch(1);
+        AtomicReference<Exception> trouble = new AtomicReference<>();
+        Thread visitor = new Thread(() -> {
+            try {
+                visit(plugin);
+            } catch (Exception e) {
+                trouble.set(e);
+            }
+            loaded.countDown();
+            try {
+                gone.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        visitor.start();
+        loaded.await();
+        check(trouble.get() == null, "another class loader loads it too", trouble.get());
+        for (int i = 0; i < (before < 0 ? COLLECTIONS / 10 : COLLECTIONS) && (before < 0 || copies() > before); i++) {
+            System.gc();
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+        check(copies() == before, "it goes with that loader", copies() + " copies are mapped, " + before + " before");
+        gone.countDown();
+        visitor.join();
+        check(true, "a thread that was in it ends", null);
+    }
+
+    private static void visit(String plugin) throws Exception {
+        List<URL> classes = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            classes.add(new File(entry).toURI().toURL());
+        }
+        try (URLClassLoader loader =
+                new URLClassLoader(classes.toArray(new URL[0]), ClassLoader.getPlatformClassLoader())) {
+            Method make = loader.loadClass(Visit.class.getName()).getDeclaredMethod("make", String.class);
+            make.setAccessible(true);
+            make.invoke(null, plugin);
+        }
+    }
+
+    /** Copies of the library in this process; -1 where it can not be seen. */
+    private static long copies() throws IOException {
+        Path maps = Path.of("/proc/self/maps");
+        if (File.separatorChar == '\\' || !Files.exists(maps)) {
+            return -1;
+        }
+        try (Stream<String> lines = Files.lines(maps, StandardCharsets.ISO_8859_1)) {
+            return lines.filter(line -> line.contains("/openfire-heartbeat-"))
+                    .map(line -> line.substring(line.indexOf('/')))
+                    .distinct()
+                    .count();
+        }
     }
 }
