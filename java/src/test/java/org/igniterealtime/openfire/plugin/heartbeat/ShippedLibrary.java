@@ -162,7 +162,7 @@ final class ShippedLibrary {
 
     private static void visit(String plugin) throws Exception {
         List<URL> classes = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
             classes.add(new File(entry).toURI().toURL());
         }
         try (URLClassLoader loader =
