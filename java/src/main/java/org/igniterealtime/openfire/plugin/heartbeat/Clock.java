@@ -16,6 +16,11 @@ public final class Clock {
         return PAST_US + (System.nanoTime() - origin) / 1000;
     }
 
+    /** How long ago a tick began, which comes on each whole second. */
+    long sinceUs(int earlier) {
+        return TimeUnit.SECONDS.toMicros(Math.max(0, tick - earlier)) + nowUs() % TimeUnit.SECONDS.toMicros(1);
+    }
+
     /** The time of something that happened at {@code wallMs}, milliseconds since 1970, by its age. */
     public long earlierUs(long wallMs) {
         long ageMs = Math.max(0, System.currentTimeMillis() - wallMs);

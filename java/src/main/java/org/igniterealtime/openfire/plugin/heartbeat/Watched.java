@@ -50,6 +50,11 @@ public final class Watched {
         return TimeUnit.SECONDS.toMicros(Math.max(0, clock.tick - page.getInt(offset) - 1));
     }
 
+    /** The same from the beginning of the tick in which it was last read from. */
+    public long readAgoUs() {
+        return clock.sinceUs(page.getInt(offset));
+    }
+
     /** Who it is, for the log. */
     String name() {
         LocalClientSession known = session;

@@ -43,16 +43,18 @@ final class IdleTimer {
      * Puts an equal one back. Done on the thread of the channel it knows of the last read; else it counts as just read
      * from.
      *
-     * @param ageUs how long ago the channel was last read from, in microseconds
+     * @param ageUs how long ago the channel was last read from, in microseconds: no more than that
+     * @param reallyUs the same, to the tick
      */
-    static void putBack(Channel channel, NettyOpenfire openfire, String behind, long readerIdleMs, long ageUs) {
+    static void putBack(
+            Channel channel, NettyOpenfire openfire, String behind, long readerIdleMs, long ageUs, long reallyUs) {
         // Of before we came, or of the moment at which it went out.
         openfire.forgetIdle(channel);
         IdleStateHandler equal = new IdleStateHandler(readerIdleMs, 0, 0, TimeUnit.MILLISECONDS);
         try {
             channel.pipeline().addBefore(behind, NettyOpenfire.IDLE_STATE, equal);
             if (channel.eventLoop().inEventLoop()) {
-                openfire.lastRead.tell(equal, ageUs);
+                openfire.lastRead.tell(channel, equal, ageUs, reallyUs);
             }
         } catch (NoSuchElementException | IllegalArgumentException | RejectedExecutionException e) {
             // Closed, and its pipeline is taken down; or its thread has ended.

@@ -138,7 +138,7 @@ final class NettyConnection implements Transport {
         if (charge == Sessions.Charge.OURS) {
             takeTimerOut();
         } else if (charge == Sessions.Charge.OPENFIRES) {
-            putTimerBack(watched.silentUs());
+            putTimerBack(watched);
         }
     }
 
@@ -152,7 +152,7 @@ final class NettyConnection implements Transport {
         }
     }
 
-    private void putTimerBack(long ageUs) {
+    private void putTimerBack(Watched ours) {
         long readerIdleMs = timer;
         timer = IN_PLACE;
         if (readerIdleMs == IN_PLACE || !channel.isOpen()) {
@@ -164,7 +164,7 @@ final class NettyConnection implements Transport {
             // Closed, and its pipeline is taken down; or its thread has ended.
             return;
         }
-        IdleTimer.putBack(channel, common.openfire, IDLE, readerIdleMs, ageUs);
+        IdleTimer.putBack(channel, common.openfire, IDLE, readerIdleMs, ours.silentUs(), ours.readAgoUs());
     }
 
     private synchronized void addHandlers(ChannelPipeline pipeline, String business) {
@@ -192,7 +192,7 @@ final class NettyConnection implements Transport {
         Watched ours = watched;
         if (ours != null) {
             // First: until it is in, reads are stamped by us.
-            putTimerBack(ours.silentUs());
+            putTimerBack(ours);
         }
         removeAll();
     }
