@@ -576,7 +576,7 @@ public final class OpenfireServer implements AutoCloseable {
         return lines(command("threads"));
     }
 
-    /** Lines of the process's memory map that contain this. */
+    /** Files that the process has mapped, with this in their paths. */
     public int maps(String part) {
         return Integer.parseInt(command("maps", part));
     }

@@ -170,7 +170,7 @@ final class Commands {
             case "kill-thread":
                 return killThread(arguments[0]);
             case "maps":
-                return Long.toString(linesMatching(Paths.get("/proc/self/maps"), arguments[0]));
+                return Long.toString(mappedFiles(arguments[0]));
             case "descriptors":
                 try (Stream<Path> open = Files.list(Paths.get("/proc/self/fd"))) {
                     return Long.toString(open.count());
@@ -447,9 +447,13 @@ final class Commands {
         }
     }
 
-    private static long linesMatching(Path file, String part) throws IOException {
-        try (Stream<String> lines = Files.lines(file)) {
-            return lines.filter(line -> line.contains(part)).count();
+    /** A file has one line for each part of it that is mapped: how many depends on who linked it. */
+    private static long mappedFiles(String part) throws IOException {
+        try (Stream<String> lines = Files.lines(Paths.get("/proc/self/maps"))) {
+            return lines.filter(line -> line.contains(part))
+                    .map(line -> line.substring(Math.max(0, line.indexOf('/'))))
+                    .distinct()
+                    .count();
         }
     }
 
