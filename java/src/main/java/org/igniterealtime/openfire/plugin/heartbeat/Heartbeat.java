@@ -41,7 +41,7 @@ final class Heartbeat implements AutoCloseable {
         lastActivityListeners = new LastActivityListeners(core);
         lastActivityService = new LastActivityService(core, lastActivityListeners);
         journal = new Journal(core, folder(home));
-        offlineTimes = new OfflineTimes(core, folder(home));
+        offlineTimes = new OfflineTimes(core, folder(home), journal::isOnDisk);
         plots = new Plots(core, folder(home));
         statistics = new Statistics(core);
         query = new LastActivityQuery(core);

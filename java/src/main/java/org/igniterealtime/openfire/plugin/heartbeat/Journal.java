@@ -18,6 +18,7 @@ final class Journal implements AutoCloseable {
     static final String INTERVAL = "plugin.heartbeat.journal.interval";
 
     static final long INTERVAL_MS = 1_000;
+    private static final String ON_DISK = "on disk";
     private static final long SHORTEST_MS = 50;
     private static final long LONGEST_MS = TimeUnit.HOURS.toMillis(1);
     private static final long OPEN_AGAIN_NS = TimeUnit.MINUTES.toNanos(1);
@@ -51,6 +52,11 @@ final class Journal implements AutoCloseable {
     /** Whether what was known before is known, as of the start. */
     boolean isWhole() {
         return whole;
+    }
+
+    /** Whether what the core knows is kept. */
+    boolean isOnDisk() {
+        return ON_DISK.equals(state);
     }
 
     /** How it is, in one line: "on disk", or why not. */
@@ -92,7 +98,7 @@ final class Journal implements AutoCloseable {
                 Log.info("Last activity is kept on disk again, in {}", folder);
             }
             trouble = null;
-            state = "on disk";
+            state = ON_DISK;
         } else if (!error.isEmpty()) {
             if (!error.equals(trouble)) {
                 Log.error("Last activity is kept in memory only, and is lost if the server dies: {}", error);

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jivesoftware.openfire.SessionManager;
@@ -88,6 +89,7 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
 
     private final NativeCore core;
     private final Path present;
+    private final BooleanSupplier isKept;
     private final PresenceTable table = new PresenceTable();
     private final CountDownLatch end = new CountDownLatch(1);
     private final Thread thread = new Thread(this::run, "heartbeat-offline-times");
@@ -124,8 +126,10 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     private boolean trouble;
     private long nextPresentNs = System.nanoTime();
 
-    OfflineTimes(NativeCore core, File folder) {
+    /** @param isKept whether what the core knows is on disk */
+    OfflineTimes(NativeCore core, File folder, BooleanSupplier isKept) {
         this.core = core;
+        this.isKept = isKept;
         present = new File(folder, PRESENT).toPath();
         thread.setDaemon(true);
     }
@@ -489,6 +493,10 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
             return;
         }
         nextPresentNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PRESENT_EVERY_MS);
+        if (!isKept.getAsBoolean()) {
+            // The next start knows nothing of this time but from Openfire's rows.
+            return;
+        }
         long until = System.currentTimeMillis();
         if (end) {
             until += stoppingMs == 0 ? 0 : STOPPING_FOR_MS;
