@@ -162,7 +162,8 @@ final class HttpRows {
     private static void webSocketDrop(Stage stage) throws Exception {
         stage.people("client");
         RawClient contact = stage.contact();
-        try (WebClient client = webSocket(stage).resumable().available()) {
+        // Until all the others are in it may take longer than T.
+        try (WebClient client = webSocket(stage).resumable().answerPings().available()) {
             stage.begin();
             sleep(TICK);
             client.cut();
