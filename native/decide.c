@@ -325,10 +325,10 @@ static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
 static int begin_unavailable(hb_core *core, uint32_t slot, hb_order *order)
 {
     hb_step step = hb_slot_apply(core, slot, HB_EV_BEGIN_UNAVAILABLE);
-    const hb_jid *jid = hb_jid_at(hb_page_of(core, slot), hb_index_of(slot));
 
     if (step.next.phase != HB_FREE)
         return HB_OK;
+    const hb_jid *jid = hb_jid_at(hb_page_of(core, slot), hb_index_of(slot));
     uint32_t twin = twin_of(core, slot);
     if (twin == HB_NO_SLOT) {
         order->verb = HB_UNAVAILABLE;

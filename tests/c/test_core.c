@@ -170,6 +170,7 @@ static void test_arguments(void **state)
     hb_token phone = rig_open(r);
     hb_token laptop = rig_open(r);
 
+    rig_begin(r, phone, HB_UNAVAILABLE, 0, HB_NOTHING); /* there is no JID yet, nor room for one */
     assert_int_equal(hb_core_bound(r->core, phone, NULL, 5, false), HB_EINVAL);
     assert_int_equal(hb_core_bound(r->core, phone, "a@b/c", 0, false), HB_EINVAL);
     memset(jid, 'x', sizeof jid);
