@@ -632,17 +632,20 @@ public final class OpenfireServer implements AutoCloseable {
     }
 
     /**
-     * Lines of the log that show code of the plugin in a stack trace: something went wrong in it, or below it. Not counted
+     * What the log tells with code of the plugin in a stack trace: something went wrong in it, or below it. Not counted
      * is a thread of Openfire that has to ask again for a connection to the database, as too many ask at once; if it got
      * none at last, Openfire says so in other words.
+     *
+     * @return of each such place of the plugin the first event, as it is in the log
      */
     public List<String> faults() {
-        return EVENT.splitAsStream(log())
+        Map<String, String> first = new LinkedHashMap<>();
+        EVENT.splitAsStream(log())
                 .filter(event -> !event.contains("Unable to get a connection from the database pool (attempt "))
-                .flatMap(String::lines)
-                .filter(line -> line.startsWith("\tat org.igniterealtime.openfire.plugin.heartbeat."))
-                .distinct()
-                .toList();
+                .forEach(event -> event.lines()
+                        .filter(line -> line.startsWith("\tat org.igniterealtime.openfire.plugin.heartbeat."))
+                        .forEach(line -> first.putIfAbsent(line, event)));
+        return first.values().stream().distinct().toList();
     }
 
     /** What the JVM and the libraries in it say. */
