@@ -29,6 +29,9 @@ public final class RawClient implements AutoCloseable {
     private final List<Event> events = new ArrayList<>();
     private final StreamReader reader;
     private volatile PingAnswer answer = PingAnswer.NOTHING;
+
+    /** By us. Guarded by the channel. */
+    private boolean streamClosed;
     private volatile boolean acknowledging;
     /** Null while the stream is in the clear; used by whoever holds the channel. */
     private volatile Tls tls;
@@ -265,10 +268,13 @@ public final class RawClient implements AutoCloseable {
         return this;
     }
 
-    /** Writes this text in one piece. Returns without a word when the connection is gone. */
+    /** Writes this text in one piece. Returns without a word when the connection is gone, or the stream is closed. */
     public void send(String text) {
         ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
         synchronized (channel) {
+            if (streamClosed) {
+                return;
+            }
             lastSent = System.nanoTime();
             note(Event.Kind.SENT, null, text);
             try {
@@ -297,9 +303,12 @@ public final class RawClient implements AutoCloseable {
         send("<presence type='unavailable'><status>" + Stanza.escape(status) + "</status></presence>");
     }
 
-    /** Ends the stream as RFC 6120, section 4.4, has it. */
+    /** Ends the stream as RFC 6120, section 4.4, has it: nothing is sent after it, not even an answer. */
     public void closeStream() {
-        send("</stream:stream>");
+        synchronized (channel) {
+            send("</stream:stream>");
+            streamClosed = true;
+        }
     }
 
     /** Ends the connection without a word, in order: TCP FIN. Goes on reading. */
