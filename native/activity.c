@@ -207,51 +207,66 @@ static hb_user_ref room_for(hb_users *users, size_t name_length)
     return user;
 }
 
-hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length)
+/* One who stands nowhere yet. HB_NO_USER: out of memory. */
+static hb_user_ref new_user(hb_users *users, const hb_place_key *k)
 {
-    size_t number = hb_stripe_of(hash);
-    hb_user_stripe *stripe = &users->stripes[number];
-    hb_user_ref known = find(users, hash, name, length);
+    hb_user_ref fresh = room_for(users, k->length);
 
-    if (known)
-        return known;
-    if (hb_places_grow(users, stripe) < 0)
-        return HB_NO_USER;
-    hb_user_ref fresh = room_for(users, length);
     if (!fresh)
         return HB_NO_USER;
-    hb_place_key k = hb_place_key_of(hash, name, length);
     hb_user *user = hb_user_at(users, fresh);
-    *user = (hb_user){.end = number << 8, .sessions = HB_NO_SLOT, .tag = (uint32_t)hash};
-    if (length > HB_USER_NAME) {
-        uint16_t bytes = (uint16_t)length;
+    *user = (hb_user){.end = (uint64_t)hb_stripe_of(k->hash) << 8, .sessions = HB_NO_SLOT, .tag = (uint32_t)k->hash};
+    if (k->length > HB_USER_NAME) {
+        uint16_t bytes = (uint16_t)k->length;
         user->end |= HB_USER_LONG;
         memcpy(user->name, &bytes, sizeof bytes);
-        memcpy(user->name + sizeof bytes, name, length);
+        memcpy(user->name + sizeof bytes, k->name, k->length);
     }
-    hb_user_lock(users, user);
-    hb_user_place *place = hb_place_find(users, stripe, &k);
-    place->seen = length << 1;
-    place->user = fresh;
-    memcpy(place->name, k.stands, HB_USER_NAME);
-    stripe->count++;
-    hb_user_unlock(users, user);
-    users->count++;
     return fresh;
 }
 
-void hb_users_reserve(hb_users *users, size_t count)
+hb_user_ref hb_users_put(hb_users *users, uint64_t hash, const char *name, size_t length, const hb_user_past *past)
 {
-    if (count > MANY)
-        return;
-    /* One in ten has enough more than the mean to grow once. */
-    for (size_t i = 0; i < HB_USER_STRIPES; i++)
-        (void)hb_places_reserve(users, &users->stripes[i], (uint32_t)(count / HB_USER_STRIPES));
+    hb_user_stripe *stripe = &users->stripes[hb_stripe_of(hash)];
+    bool room = hb_places_grow(users, stripe) == HB_OK;
+    hb_place_key k = hb_place_key_of(hash, name, length);
+    hb_user_place *place = stripe->capacity ? hb_place_find(users, stripe, &k) : NULL;
+
+    if (!place || (!place->user && !room))
+        return HB_NO_USER;
+    hb_user_ref known = place->user;
+    if (known && !past)
+        return known;
+    hb_user_ref ref = known ? known : new_user(users, &k);
+    if (!ref)
+        return HB_NO_USER;
+    hb_user *user = hb_user_at(users, ref);
+    hb_user_lock(users, user);
+    if (!known) {
+        place->seen = length << 1;
+        place->user = ref;
+        memcpy(place->name, k.stands, HB_USER_NAME);
+        stripe->count++;
+        users->count++;
+    }
+    if (past && user->sessions == HB_NO_SLOT) {
+        place->seen = (uint64_t)past->seen_ms << 16 | (place->seen & 0xffff);
+        hb_user_set_offline_ms(user, past->offline_ms);
+        hb_user_set_why(user, past->why);
+    }
+    hb_user_unlock(users, user);
+    return ref;
 }
 
-void hb_users_expect(const hb_users *users, uint64_t hash)
+hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length)
 {
-    hb_places_expect(&users->stripes[hb_stripe_of(hash)], hash);
+    return hb_users_put(users, hash, name, length, NULL);
+}
+
+void hb_users_reserve(hb_users *users, uint64_t hash, size_t count)
+{
+    if (count <= MANY)
+        (void)hb_places_reserve(users, &users->stripes[hb_stripe_of(hash)], (uint32_t)count);
 }
 
 void hb_users_forget(hb_users *users, hb_user_ref ref)

@@ -127,11 +127,19 @@ uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length);
 /* The user of that name, made if unknown. HB_NO_USER: out of memory. length is at most HB_JID_MAX. */
 hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length);
 
-/* So many users are to come: makes room for them at once. Without memory it grows on the way. */
-void hb_users_reserve(hb_users *users, size_t count);
+/* How the last session of a user ended, and when it was seen. */
+typedef struct hb_user_past {
+    int64_t seen_ms;
+    int64_t offline_ms;
+    hb_reason why;
+} hb_user_past;
 
-/* A user with this hash is got soon: has the processor fetch their place meanwhile. */
-void hb_users_expect(const hb_users *users, uint64_t hash);
+/* The same, and writes it down if none of the user's sessions is open. */
+hb_user_ref hb_users_put(hb_users *users, uint64_t hash, const char *name, size_t length, const hb_user_past *past);
+
+/* So many users are to come to the stripe of this hash: makes room for them at once. Without memory it grows on the
+ * way. */
+void hb_users_reserve(hb_users *users, uint64_t hash, size_t count);
 
 /* What is known of a user without the sessions that are open. 1: found, 0: unknown. */
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out);

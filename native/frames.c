@@ -15,10 +15,13 @@ static const uint8_t MAGIC[8] = {'H', 'B', 'L', 'A', 'S', 'T', '\r', '\n'};
 #define FRAME_MAX ((size_t)1024 * 1024) /* records of a frame; a full buffer is written */
 #define RECORD_MAX (32 + HB_JID_MAX + HB_STATUS_MAX)
 
+#define SPOTS_MIN ((size_t)64 * 1024)
+#define LARGE_PAGE ((size_t)2 * 1024 * 1024)
+
+#define AHEAD 16 /* records that are on their way from memory before they are taken */
+
 enum { RECORD_USER = 'U', RECORD_FORGOTTEN = 'F', RECORD_END = 'E' };
 #define NO_STATUS 0xffffu
-
-#define AHEAD 16 /* records that are told of before they are taken */
 
 static void put(uint8_t *out, uint64_t value, size_t bytes)
 {
@@ -26,13 +29,19 @@ static void put(uint8_t *out, uint64_t value, size_t bytes)
         out[i] = (uint8_t)(value >> (8 * i));
 }
 
-static uint64_t get(const uint8_t *in, size_t bytes)
+static inline uint32_t get16(const uint8_t *in)
 {
-    uint64_t value = 0;
+    return (uint32_t)in[0] | (uint32_t)in[1] << 8;
+}
 
-    for (size_t i = 0; i < bytes; i++)
-        value |= (uint64_t)in[i] << (8 * i);
-    return value;
+static inline uint32_t get32(const uint8_t *in)
+{
+    return get16(in) | get16(in + 2) << 16;
+}
+
+static inline uint64_t get64(const uint8_t *in)
+{
+    return get32(in) | (uint64_t)get32(in + 4) << 32;
 }
 
 static int write_all(hb_frames *frames, const uint8_t *bytes, size_t length, int *why)
@@ -165,7 +174,7 @@ static const uint8_t *parse(const uint8_t *at, const uint8_t *end, hb_last *last
 {
     size_t left = (size_t)(end - at);
     uint8_t type = *at;
-    size_t name = left >= 3 ? (size_t)get(at + 1, 2) : 0;
+    size_t name = left >= 3 ? get16(at + 1) : 0;
 
     if ((type != RECORD_USER && type != RECORD_FORGOTTEN) || !name || name > HB_JID_MAX || left < 3 + name)
         return NULL;
@@ -175,10 +184,10 @@ static const uint8_t *parse(const uint8_t *at, const uint8_t *end, hb_last *last
         return at;
     if (end - at < 19)
         return NULL;
-    last->seen_ms = (int64_t)get(at, 8);
-    last->offline_ms = (int64_t)get(at + 8, 8);
+    last->seen_ms = (int64_t)get64(at);
+    last->offline_ms = (int64_t)get64(at + 8);
     last->why = (hb_reason)at[16];
-    size_t status = (size_t)get(at + 17, 2);
+    size_t status = get16(at + 17);
     at += 19;
     if (status == NO_STATUS)
         return at;
@@ -196,31 +205,13 @@ static bool count_records(const uint8_t *at, const uint8_t *end, uint64_t *recor
 
     while (at && at < end) {
         if (*at == RECORD_END) {
-            *finished = end - at == 9 && get(at + 1, 8) == *records;
+            *finished = end - at == 9 && get64(at + 1) == *records;
             return *finished;
         }
         at = parse(at, end, &last);
         *records += at != NULL;
     }
     return at != NULL;
-}
-
-/* Hands out the records of a frame that were counted. */
-static int hand_out(const uint8_t *at, const uint8_t *end, const hb_journal_reader *reader)
-{
-    const uint8_t *ahead = at;
-    hb_last last;
-    int code = HB_OK;
-
-    for (size_t told = 0, taken = 0; code >= 0 && at < end && *at != RECORD_END; taken++) {
-        for (; reader->soon && told <= taken + AHEAD && ahead < end && *ahead != RECORD_END; told++) {
-            ahead = parse(ahead, end, &last);
-            reader->soon(reader->to, &last);
-        }
-        at = parse(at, end, &last);
-        code = reader->take(reader->to, &last);
-    }
-    return code < 0 ? code : HB_OK;
 }
 
 static hb_found look_at_header(const uint8_t *bytes, size_t length, hb_file_kind kind, const uint8_t *key_id)
@@ -230,9 +221,9 @@ static hb_found look_at_header(const uint8_t *bytes, size_t length, hb_file_kind
                                       : (memcmp(bytes, MAGIC, sizeof MAGIC) == 0 ? HB_FOUND_TORN : HB_FOUND_FOREIGN);
     if (memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
         return HB_FOUND_FOREIGN;
-    if (get(bytes + 8, 4) > HB_JOURNAL_VERSION)
+    if (get32(bytes + 8) > HB_JOURNAL_VERSION)
         return HB_FOUND_NEWER;
-    if (get(bytes + 8, 4) != HB_JOURNAL_VERSION || get(bytes + 12, 4) != kind)
+    if (get32(bytes + 8) != HB_JOURNAL_VERSION || get32(bytes + 12) != kind)
         return HB_FOUND_FOREIGN;
     return memcmp(bytes + 24, key_id, HB_SEAL_KEY_ID) == 0 ? HB_FOUND_WHOLE : HB_FOUND_OTHER_KEY;
 }
@@ -241,7 +232,7 @@ static hb_found look_at_header(const uint8_t *bytes, size_t length, hb_file_kind
 static size_t frame_at(const uint8_t *bytes, size_t length, size_t at)
 {
     size_t left = length - at;
-    size_t size = left >= LENGTH ? (size_t)get(bytes + at, LENGTH) : SIZE_MAX;
+    size_t size = left >= LENGTH ? get32(bytes + at) : SIZE_MAX;
 
     if (size > FRAME_MAX + RECORD_MAX || left - LENGTH < size + HB_SEAL_TAG)
         return SIZE_MAX;
@@ -261,12 +252,141 @@ static int unseal(uint8_t *bytes, size_t length, const uint8_t *key, size_t *goo
         uint8_t *plain = bytes + at + LENGTH;
         if (size == SIZE_MAX)
             break;
+        uint64_t count = *records;
         code = hb_seal_get(&seal, plain, (uint32_t)size, plain + size);
-        if (code != 1 || !count_records(plain, plain + size, records, finished))
+        if (code != 1 || !count_records(plain, plain + size, &count, finished))
             break;
+        *records = count;
         at += LENGTH + size + HB_SEAL_TAG;
     }
     hb_seal_close(&seal);
+    return code < 0 ? code : HB_OK;
+}
+
+/* Some records, and the hashes of their names. */
+typedef struct batch {
+    hb_last lasts[HB_JOURNAL_SOME];
+    uint64_t hashes[HB_JOURNAL_SOME];
+    size_t count;
+} batch;
+
+/* Takes what there is if it is as many as can be, or the last. */
+static int take(batch *b, bool last, const hb_journal_reader *reader)
+{
+    int code = HB_OK;
+
+    if (b->count == HB_JOURNAL_SOME || (last && b->count)) {
+        code = reader->take(reader->to, b->lasts, b->hashes, b->count);
+        b->count = 0;
+    }
+    return code;
+}
+
+static const uint8_t *add(batch *b, const uint8_t *at, const uint8_t *end, const hb_journal_reader *reader)
+{
+    hb_last *last = &b->lasts[b->count];
+    const uint8_t *next = parse(at, end, last);
+
+    b->hashes[b->count++] = reader->hash ? reader->hash(reader->to, last) : 0;
+    return next;
+}
+
+/* Calls for each record, as it was counted, in the order of their writing. */
+static int hand_out(const uint8_t *bytes, size_t good, const hb_journal_reader *reader)
+{
+    batch b = {.count = 0};
+    int code = HB_OK;
+
+    for (size_t from = HEADER; from < good && code >= 0;) {
+        const uint8_t *at = bytes + from + LENGTH;
+        const uint8_t *end = at + frame_at(bytes, good, from);
+        while (at < end && *at != RECORD_END && code >= 0) {
+            at = add(&b, at, end, reader);
+            code = take(&b, false, reader);
+        }
+        from = (size_t)(end - bytes) + HB_SEAL_TAG;
+    }
+    return code < 0 ? code : take(&b, true, reader);
+}
+
+/* A record. */
+typedef struct spot {
+    uint64_t hash;
+    const uint8_t *at;
+} spot;
+
+/* To be freed with hb_block_free. */
+static spot *new_spots(uint64_t count)
+{
+    size_t size = SPOTS_MIN;
+
+    while (size <= SIZE_MAX / 2 && size / sizeof(spot) < count)
+        size *= 2;
+    return size / sizeof(spot) < count ? NULL : hb_block_new(size, size >= LARGE_PAGE);
+}
+
+static void find_spots(const uint8_t *bytes, size_t good, const hb_journal_reader *reader, spot *spots,
+                       size_t counts[HB_JOURNAL_PARTS])
+{
+    hb_last last;
+
+    for (size_t from = HEADER; from < good;) {
+        const uint8_t *at = bytes + from + LENGTH;
+        const uint8_t *end = at + frame_at(bytes, good, from);
+        for (; at < end && *at != RECORD_END; spots++) {
+            const uint8_t *next = parse(at, end, &last);
+            *spots = (spot){.hash = reader->hash(reader->to, &last), .at = at};
+            counts[hb_journal_part(spots->hash)]++;
+            at = next;
+        }
+        from = (size_t)(end - bytes) + HB_SEAL_TAG;
+    }
+}
+
+static int hand_out_part(const spot *spots, size_t count, const uint8_t *end, const hb_journal_reader *reader)
+{
+    batch b = {.count = 0};
+    int code = HB_OK;
+
+    for (size_t i = 0; i < count && code >= 0; i++) {
+        if (i + AHEAD < count) {
+            __builtin_prefetch(spots[i + AHEAD].at);
+            __builtin_prefetch(spots[i + AHEAD].at + 32); /* it begins anywhere in a line of 64 bytes */
+        }
+        b.hashes[b.count] = spots[i].hash;
+        (void)parse(spots[i].at, end, &b.lasts[b.count++]);
+        code = take(&b, i + 1 == count, reader);
+    }
+    return code;
+}
+
+/*
+ * The same, part by part, by a counting sort, which leaves records of one user in their order. Of a million users each
+ * would be a miss of the caches otherwise, and one of what translates addresses. Without memory for it they are taken
+ * as they were written.
+ */
+static int hand_out_parts(const uint8_t *bytes, size_t good, uint64_t records, bool snapshot,
+                          const hb_journal_reader *reader)
+{
+    size_t counts[HB_JOURNAL_PARTS] = {0};
+    spot *next[HB_JOURNAL_PARTS];
+    spot *spots = new_spots(2 * records);
+    int code = HB_OK;
+
+    if (!spots)
+        return hand_out(bytes, good, reader);
+    spot *sorted = spots + records;
+    find_spots(bytes, good, reader, spots, counts);
+    for (size_t part = 0, sum = 0; part < HB_JOURNAL_PARTS; sum += counts[part++])
+        next[part] = sorted + sum;
+    for (uint64_t i = 0; i < records; i++)
+        *next[hb_journal_part(spots[i].hash)]++ = spots[i];
+    for (size_t part = 0; part < HB_JOURNAL_PARTS && code >= 0; sorted += counts[part++]) {
+        if (snapshot && reader->expect && counts[part])
+            reader->expect(reader->to, sorted->hash, counts[part]);
+        code = hand_out_part(sorted, counts[part], bytes + good, reader);
+    }
+    hb_block_free(spots);
     return code < 0 ? code : HB_OK;
 }
 
@@ -291,12 +411,6 @@ int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8
     *found = whole ? HB_FOUND_WHOLE : HB_FOUND_TORN;
     if (!reader || (!whole && kind == HB_FILE_SNAPSHOT))
         return HB_OK;
-    if (reader->expect && kind == HB_FILE_SNAPSHOT)
-        reader->expect(reader->to, *records);
-    for (size_t at = HEADER; code == HB_OK && at < *good;) {
-        size_t size = frame_at(bytes, *good, at);
-        code = hand_out(bytes + at + LENGTH, bytes + at + LENGTH + size, reader);
-        at += LENGTH + size + HB_SEAL_TAG;
-    }
-    return code;
+    return reader->hash ? hand_out_parts(bytes, *good, *records, kind == HB_FILE_SNAPSHOT, reader)
+                        : hand_out(bytes, *good, reader);
 }

@@ -34,14 +34,24 @@ typedef struct hb_last {
     size_t status_length;
 } hb_last;
 
+#define HB_JOURNAL_SOME 32   /* records that a reader is given at once, at most */
+#define HB_JOURNAL_PARTS 256 /* of a file */
+
+/* Which one a record is in, by the hash of its name. */
+static inline size_t hb_journal_part(uint64_t hash)
+{
+    return (size_t)(hash >> 32) % HB_JOURNAL_PARTS;
+}
+
 /*
- * What hb_journal_open tells of: each record in the order of its writing, and in words what is not as it should be.
- * expect and soon may be NULL: they are there so that what will be needed can be got ready.
+ * What hb_journal_open tells of: all records of a file, some at a time, and in words what is not as it should be.
+ * Without a hash in the order of their writing. With it each part of a file for itself, so that what is beside each
+ * other in memory is needed one after the other; those with the same hash, so those of a user, are in that order.
  */
 typedef struct hb_journal_reader {
-    void (*expect)(void *to, uint64_t records);  /* a snapshot has so many, of as many users */
-    void (*soon)(void *to, const hb_last *last); /* it is taken a few records later */
-    int (*take)(void *to, const hb_last *last);  /* negative ends the opening with that code */
+    uint64_t (*hash)(void *to, const hb_last *last);         /* of the name; or NULL */
+    void (*expect)(void *to, uint64_t hash, size_t records); /* of a snapshot, in the part of this hash; or NULL */
+    int (*take)(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count); /* negative ends the opening */
     void (*say)(void *to, const char *line);
     void *to;
 } hb_journal_reader;

@@ -15,7 +15,6 @@
 #define CHUNK 64                  /* users gathered while the lock is held */
 #define AWAY_FLUSHES 5u           /* flushes between two tries to come back to the disk */
 #define WIPE_TICKS 60u            /* between two snapshots that are made for the sake of users who were forgotten */
-#define HASHES 64                 /* more than are told of before they are taken */
 #define KEY_TICKS 60u             /* between two tries to change the key */
 #define SWEEP_TICKS (24u * 3600u) /* between two looks for users who were not here for too long */
 
@@ -36,9 +35,6 @@ typedef struct hearing {
     hb_core *core;
     hb_core_say *say; /* or NULL */
     void *to;
-    uint64_t hashes[HASHES]; /* of the names that will be taken */
-    size_t soon;
-    size_t taken;
 } hearing;
 
 /* All that follows with the core's lock held. */
@@ -400,63 +396,59 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
     return code;
 }
 
+static void take_forgotten(hb_core *core, const hb_last *last)
+{
+    hb_user_ref ref = hb_users_ref(&core->users, last->name, last->name_length);
+
+    core->wipe = true; /* the server may have died before it was done */
+    if (ref && hb_user_at(&core->users, ref)->sessions == HB_NO_SLOT)
+        hb_slots_forget(core, ref);
+}
+
 /* What was known before. Of who is here it is known better. With the core's lock held. */
 static int take(hb_core *core, const hb_last *last, uint64_t hash)
 {
-    int code = HB_OK;
+    int64_t wall_ms = core->clock.wall_ms;
+    const hb_user_past past = {.seen_ms = last->seen_ms < wall_ms ? last->seen_ms : wall_ms,
+                               .offline_ms = last->offline_ms < wall_ms ? last->offline_ms : wall_ms,
+                               .why = last->why < HB_WHY_COUNT ? last->why : HB_WHY_NONE};
 
-    hb_user_ref ref = last->forgotten ? HB_NO_USER : hb_users_get(&core->users, hash, last->name, last->name_length);
-    if (ref) {
-        hb_user *user = hb_user_at(&core->users, ref);
-        int64_t wall_ms = core->clock.wall_ms;
-        hb_user_lock(&core->users, user);
-        if (user->sessions == HB_NO_SLOT) {
-            hb_user_set_seen_ms(&core->users, user, last->seen_ms < wall_ms ? last->seen_ms : wall_ms);
-            hb_user_set_offline_ms(user, last->offline_ms < wall_ms ? last->offline_ms : wall_ms);
-            hb_user_set_why(user, last->why < HB_WHY_COUNT ? last->why : HB_WHY_NONE);
-        }
-        hb_user_unlock(&core->users, user);
-        if (user->sessions == HB_NO_SLOT)
-            code = hb_user_set_status(&core->users, user, last->status, last->status_length);
-    } else if (last->forgotten) {
-        core->wipe = true; /* the server may have died before it was done */
-        ref = hb_users_ref(&core->users, last->name, last->name_length);
-        if (ref && hb_user_at(&core->users, ref)->sessions == HB_NO_SLOT)
-            hb_slots_forget(core, ref);
-    } else {
-        code = HB_ENOMEM;
+    if (last->forgotten) {
+        take_forgotten(core, last);
+        return HB_OK;
     }
-    return code;
+    hb_user_ref ref = hb_users_put(&core->users, hash, last->name, last->name_length, &past);
+    if (!ref)
+        return HB_ENOMEM;
+    hb_user *user = hb_user_at(&core->users, ref);
+    if (user->sessions != HB_NO_SLOT || (!last->status && !user->status))
+        return HB_OK;
+    return hb_user_set_status(&core->users, user, last->status, last->status_length);
 }
 
-static void hear_count(void *to, uint64_t records)
+static uint64_t hash_of(void *to, const hb_last *last)
+{
+    return hb_users_hash(&((hearing *)to)->core->users, last->name, last->name_length);
+}
+
+static void hear_count(void *to, uint64_t hash, size_t records)
 {
     hb_core *core = ((hearing *)to)->core;
 
     pthread_mutex_lock(&core->lock);
-    hb_users_reserve(&core->users, (size_t)records);
+    hb_users_reserve(&core->users, hash, records);
     pthread_mutex_unlock(&core->lock);
 }
 
-/* Among a million each user is a miss of the caches: it is under way before its turn. */
-static void hear_soon(void *to, const hb_last *last)
+static int hear_lasts(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
 {
-    hearing *h = to;
-    uint64_t hash = hb_users_hash(&h->core->users, last->name, last->name_length);
+    hb_core *core = ((hearing *)to)->core;
+    int code = HB_OK;
 
-    h->hashes[h->soon++ % HASHES] = hash;
-    pthread_mutex_lock(&h->core->lock);
-    hb_users_expect(&h->core->users, hash);
-    pthread_mutex_unlock(&h->core->lock);
-}
-
-static int hear_last(void *to, const hb_last *last)
-{
-    hearing *h = to;
-
-    pthread_mutex_lock(&h->core->lock);
-    int code = take(h->core, last, h->hashes[h->taken++ % HASHES]);
-    pthread_mutex_unlock(&h->core->lock);
+    pthread_mutex_lock(&core->lock);
+    for (size_t i = 0; i < count && code == HB_OK; i++)
+        code = take(core, &lasts[i], hashes[i]);
+    pthread_mutex_unlock(&core->lock);
     return code;
 }
 
@@ -496,7 +488,7 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
 {
     hearing h = {.core = core, .say = say, .to = to};
     const hb_journal_reader reader = {
-        .expect = hear_count, .soon = hear_soon, .take = hear_last, .say = hear_line, .to = &h};
+        .hash = hash_of, .expect = hear_count, .take = hear_lasts, .say = hear_line, .to = &h};
 
     hb_error own = {0};
 

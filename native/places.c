@@ -198,15 +198,6 @@ int hb_places_reserve(hb_users *users, hb_user_stripe *stripe, uint32_t count)
     return count < HB_USER_CHUNK || stripe->capacity >= capacity ? HB_OK : resize(users, stripe, capacity);
 }
 
-void hb_places_expect(const hb_user_stripe *stripe, uint64_t hash)
-{
-    if (!stripe->capacity)
-        return;
-    const char *place = (const char *)hb_place_at(stripe, home_of(stripe, (uint32_t)hash));
-    __builtin_prefetch(place, 1);
-    __builtin_prefetch(place + LINE_BYTES, 1); /* every second name is there */
-}
-
 void hb_places_close(hb_users *users, hb_user_stripe *stripe)
 {
     for (size_t k = 0; k < stripe->capacity; k++) {

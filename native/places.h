@@ -62,9 +62,6 @@ int hb_places_grow(hb_users *users, hb_user_stripe *stripe);
 /* Makes room for so many at once, so that it need not grow on the way there. */
 int hb_places_reserve(hb_users *users, hb_user_stripe *stripe, uint32_t count);
 
-/* A name with this hash will be looked for soon. */
-void hb_places_expect(const hb_user_stripe *stripe, uint64_t hash);
-
 /* Frees a place. With the stripe's lock. */
 void hb_places_remove(const hb_users *users, hb_user_stripe *stripe, const hb_user_place *place);
 

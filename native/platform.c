@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LARGE_PAGE ((size_t)2 * 1024 * 1024)
+
 struct hb_folder {
     int directory;
     int lock;
@@ -152,6 +154,21 @@ int hb_file_sync(int file)
     return fsync(file) == 0 ? 0 : errno;
 }
 
+/* Much of it comes in fewer and larger pages. */
+static uint8_t *room_for(size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    if (size >= LARGE_PAGE) {
+        size_t whole = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+        void *large = whole >= size ? aligned_alloc(LARGE_PAGE, whole) : NULL;
+        if (large)
+            (void)madvise(large, whole, MADV_HUGEPAGE);
+        return large;
+    }
+#endif
+    return malloc(size ? size : 1);
+}
+
 int hb_file_read(int file, uint8_t **bytes, size_t *length)
 {
     struct stat about;
@@ -160,7 +177,7 @@ int hb_file_read(int file, uint8_t **bytes, size_t *length)
     if (fstat(file, &about) != 0)
         return errno;
     size_t size = (size_t)about.st_size;
-    uint8_t *content = malloc(size ? size : 1);
+    uint8_t *content = room_for(size);
     if (!content)
         return ENOMEM;
     while (done < size) {

@@ -245,9 +245,8 @@ static int64_t seen_of(int user)
     return WALL_MS + user;
 }
 
-static int take(void *to, const hb_last *last)
+static void take_one(heard *h, const hb_last *last)
 {
-    heard *h = to;
     char name[16] = "";
 
     if (last->name_length < sizeof name)
@@ -257,6 +256,13 @@ static int take(void *to, const hb_last *last)
                  memcmp(last->status, "bye", 3) == 0;
     h->users++;
     h->wrong += !right;
+}
+
+static int take(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
+{
+    (void)hashes;
+    for (size_t i = 0; i < count; i++)
+        take_one(to, &lasts[i]);
     return HB_OK;
 }
 

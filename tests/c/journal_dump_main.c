@@ -32,7 +32,7 @@ static uint8_t *load(const char *path, size_t *length)
     return bytes;
 }
 
-static int take(void *to, const hb_last *last)
+static void print(const hb_last *last)
 {
     static const char *const reasons[] = {
 #define X(name, value, text, meaning) text,
@@ -41,7 +41,6 @@ static int take(void *to, const hb_last *last)
     };
     json_t *line = json_pack("{s:s%}", "user", last->name, last->name_length);
 
-    (void)to;
     if (last->forgotten) {
         (void)json_object_set_new(line, "forgotten", json_true());
     } else {
@@ -55,6 +54,14 @@ static int take(void *to, const hb_last *last)
     (void)json_dumpf(line, stdout, JSON_COMPACT);
     (void)putchar('\n');
     json_decref(line);
+}
+
+static int take(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
+{
+    (void)to;
+    (void)hashes;
+    for (size_t i = 0; i < count; i++)
+        print(&lasts[i]);
     return HB_OK;
 }
 
