@@ -60,7 +60,6 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
         free(core);
         return code;
     }
-    memset(core->vacant->soonest, 0xff, sizeof core->vacant->soonest); /* HB_NEVER */
     core->seed = seeds[0];
     hb_clock_init(&core->clock, now_us, wall_ms);
     hb_policy_derive(IDLE_DEFAULT_MS, true, &core->policy);
@@ -146,8 +145,8 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
         it->rtt_us = 0;
         it->own = (uint32_t)transport << HB_OWN_BITS | own_s;
         uint32_t read = hb_clock_tick_of(&core->clock, read_us);
-        __atomic_store_n(&page->cells[i], read, __ATOMIC_RELAXED);
-        __atomic_store_n(&page->seen[i], read, __ATOMIC_RELAXED);
+        __atomic_store_n(hb_cell_of(core, slot), read, __ATOMIC_RELAXED);
+        __atomic_store_n(hb_seen_of(core, slot), read, __ATOMIC_RELAXED);
         hb_session session = hb_session_opened(hb_clock_tick_of(&core->clock, opened_us));
         uint32_t due = hb_session_due(session, hb_slot_moment(core, slot), &core->policy);
         hb_slot_set(core, slot, session, due);

@@ -1,8 +1,8 @@
 /*
  * core.h - the core's insides, for core.c, decide.c, slots.c and status.c.
  *
- * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of one page. Users have
- *          locks of their own beside it (activity.h), taken after it.
+ * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of 32 pages, or of as
+ * many who are due as a page has. Users have locks of their own beside it (activity.h), taken after it.
  */
 #ifndef HB_CORE_H
 #define HB_CORE_H
@@ -35,11 +35,12 @@ typedef struct hb_jid {
 
 #define HB_PAGE_BLOCKS (HB_PAGE_CELLS / HB_TIMERS_BLOCK)
 
-/* What is known of a session, but for what a tick scans. */
+/* What is known of a session. */
 typedef struct hb_slot {
     hb_session session;  /* in phase HB_FREE, since: when it was given back */
     int64_t answered_us; /* when the last answered ping was sent; 0: none was */
     uint32_t generation;
+    uint32_t due;     /* tick; of one with its bit in hb_block.follows, ticks after its last read */
     uint32_t own;     /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
     hb_user_ref user; /* HB_NO_USER: not logged in, or anonymous */
     uint32_t next;    /* session of the same user; of a free one the next free one of its page */
@@ -57,20 +58,15 @@ typedef struct hb_texts {
     uint32_t pieces[HB_JID_UNITS_MAX + 1]; /* the first free one of so many units; 0: none */
 } hb_texts;
 
-/* `soonest` is what a tick scans, see timers.h. */
 typedef struct hb_page {
-    uint32_t *cells;                  /* the caller's: tick of the last read */
-    uint32_t *seen;                   /* what the core looks at: the same, or a recorder's copy */
-    uint32_t soonest[HB_PAGE_BLOCKS]; /* nobody in the block is due before */
-    uint64_t follows[HB_PAGE_BLOCKS]; /* whose due counts from their last read */
-    uint32_t due[HB_PAGE_CELLS];      /* tick, or ticks after the last read */
     hb_slot slots[HB_PAGE_CELLS];
     hb_texts texts;
 } hb_page;
 
 /* What is known of a page even while its memory is given back. */
 typedef struct hb_shelf {
-    uint32_t *cells;
+    uint32_t *cells;     /* the caller's: tick of the last read */
+    uint32_t *seen;      /* what the core looks at: the same, or a recorder's copy */
     uint32_t generation; /* while it is given back: with which its slots begin again */
     uint32_t since;      /* when its first free slot was given back */
     uint16_t first;      /* free slot, the one that is free for longest */
@@ -129,6 +125,8 @@ struct hb_core {
     hb_recorder *recorder; /* NULL: nothing is recorded; each event asks, so it lies beside what they all need */
     hb_page **pages;       /* `vacant` where one is given back */
     hb_shelf *shelves;
+    uint32_t *soonest; /* for each block of all pages: nobody in it is due before; this is what a tick scans */
+    hb_block *blocks;
     size_t page_count;
     hb_page *vacant; /* all of its slots are free, and not to be had */
     size_t vacancies;
@@ -186,6 +184,18 @@ static inline hb_page *hb_page_of(const hb_core *core, uint32_t slot)
 static inline size_t hb_index_of(uint32_t slot)
 {
     return slot % HB_PAGE_CELLS;
+}
+
+/* The tick of the last read. */
+static inline uint32_t *hb_cell_of(const hb_core *core, uint32_t slot)
+{
+    return &core->shelves[slot / HB_PAGE_CELLS].cells[hb_index_of(slot)];
+}
+
+/* The same as the core sees it. */
+static inline uint32_t *hb_seen_of(const hb_core *core, uint32_t slot)
+{
+    return &core->shelves[slot / HB_PAGE_CELLS].seen[hb_index_of(slot)];
 }
 
 static inline hb_slot *hb_slot_at(const hb_core *core, uint32_t slot)
@@ -273,6 +283,28 @@ void hb_slot_release(hb_core *core, uint32_t slot);
 /* Forgets a user, and that sessions are theirs: those go on as nobody's. */
 void hb_slots_forget(hb_core *core, hb_user_ref ref);
 
+/* scan.c: who is due. The caller holds the lock. */
+
+#define HB_SCAN_BLOCKS 64u                            /* looked into at once */
+#define HB_SCAN_STRETCH ((size_t)32 * HB_PAGE_BLOCKS) /* gone through at once */
+
+/* Blocks in which somebody may be due. */
+typedef struct hb_scan {
+    size_t count;
+    uint32_t blocks[HB_SCAN_BLOCKS];
+    uint64_t due[HB_SCAN_BLOCKS]; /* a bit for each who is */
+} hb_scan;
+
+/*
+ * Looks for them in the blocks [at, end), until enough are found, and returns where to go on. They are not looked into
+ * again before somebody else in them is due: whoever is found is to be visited, which says when they are, or the block
+ * to be given to hb_scan_again.
+ */
+size_t hb_scan_look(hb_core *core, size_t at, size_t end, hb_scan *out);
+
+/* Has a block looked into at the next look, whatever is known of it. */
+void hb_scan_again(hb_core *core, uint32_t block);
+
 /* jids.c: the JIDs of a page. HB_ENOMEM: nothing has changed. The slot has none yet. */
 int hb_jid_keep(hb_core *core, hb_page *page, size_t i, const char *text, size_t length);
 
@@ -304,11 +336,11 @@ uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
 #define HB_IN_CHARGE_US INT64_C(5000000)
 
 /*
- * The parts of hb_core_advance: what comes before the scan, and the scan of one page. hb_advance_page returns false
- * when everybody was looked at, or *more: the buffer is full.
+ * The parts of hb_core_advance: what comes before the scan, and the scan, a part at a time. hb_advance_part returns
+ * false when everybody was looked at, or *more: the buffer is full.
  */
 void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms);
-bool hb_advance_page(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more);
+bool hb_advance_part(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more);
 
 /* Native memory of sessions and users. */
 size_t hb_core_bytes(const hb_core *core);

@@ -35,40 +35,6 @@ static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
     hb_trace_slot(core, slot, verb, why);
 }
 
-/*
- * What is looked at next is on its way from memory meanwhile: a tick meets nothing in the caches, and the misses of one
- * after another would be most of its time.
- */
-static void prefetch(const void *begin, size_t bytes)
-{
-    for (size_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch((const char *)begin + at);
-}
-
-/* A page is looked through one page ahead, and its table of blocks two pages ahead. */
-static void prefetch_pages(const hb_core *core, size_t page_at)
-{
-    if (page_at + 1 < core->page_count)
-        prefetch(core->pages[page_at + 1]->soonest, sizeof core->pages[0]->soonest);
-    if (page_at >= core->page_count)
-        return;
-    const hb_page *page = core->pages[page_at];
-    size_t b = hb_timers_next(page->soonest, 0, HB_PAGE_BLOCKS, core->clock.tick);
-    for (; b < HB_PAGE_BLOCKS; b = hb_timers_next(page->soonest, b + 1, HB_PAGE_BLOCKS, core->clock.tick)) {
-        prefetch(page->due + b * HB_TIMERS_BLOCK, HB_TIMERS_BLOCK * sizeof page->due[0]);
-        prefetch(page->seen + b * HB_TIMERS_BLOCK, HB_TIMERS_BLOCK * sizeof page->cells[0]);
-        prefetch(page->follows + b, sizeof page->follows[0]);
-    }
-}
-
-static void prefetch_sessions(const hb_page *page, size_t at, uint64_t due)
-{
-    for (; due; due &= due - 1) {
-        size_t i = at + (size_t)__builtin_ctzll(due);
-        prefetch(page->slots + i, sizeof page->slots[0]);
-    }
-}
-
 /* As many as the policy says, but let no round of all sessions take more than ten ticks. */
 static uint32_t most_pings(const hb_core *core)
 {
@@ -94,33 +60,26 @@ static bool visit(hb_core *core, uint32_t slot, hb_action *out, size_t *count)
     return true;
 }
 
-/* Visits the due slots of one block from the cursor up to `end`. Returns false if the buffer filled before that. */
-static bool scan_block(hb_core *core, size_t end, hb_action *out, size_t capacity, size_t *count)
+/* Visits the due of one block from the cursor up to slot `end`. Returns false if the buffer filled before that. */
+static bool visit_block(hb_core *core, uint32_t block, uint64_t all, size_t end, hb_action *out, size_t capacity,
+                        size_t *count)
 {
-    hb_page *page = hb_page_of(core, (uint32_t)core->cursor);
-    size_t first = core->cursor / HB_TIMERS_BLOCK * HB_TIMERS_BLOCK;
-    size_t at = first % HB_PAGE_CELLS;
-    size_t block = at / HB_TIMERS_BLOCK;
-    uint32_t next;
+    size_t first = (size_t)block * HB_TIMERS_BLOCK;
+    uint64_t due = all;
 
-    if (hb_recording(core))
-        hb_record_see_block(core, (uint32_t)first);
-    uint64_t all = hb_timers_due(page->due + at, page->follows[block], page->seen + at, core->clock.tick, &next);
-    uint64_t due = all & UINT64_MAX << (core->cursor - first);
-
+    if (core->cursor > first)
+        due &= UINT64_MAX << (core->cursor - first);
     if (end - first < HB_TIMERS_BLOCK)
         due &= (UINT64_C(1) << (end - first)) - 1;
-    prefetch_sessions(page, at, due);
-    page->soonest[block] = due == all ? next : 0; /* what is decided now lowers it again */
+    if (due != all)
+        hb_scan_again(core, block);
     for (; due; due &= due - 1) {
         uint32_t slot = (uint32_t)first + (uint32_t)__builtin_ctzll(due);
         core->cursor = slot;
-        if (*count == capacity) {
-            page->soonest[block] = 0;
+        if (*count == capacity)
             return false;
-        }
         if (!visit(core, slot, out, count)) {
-            page->soonest[block] = 0;
+            hb_scan_again(core, block);
             if (core->held == HB_NO_SLOT)
                 core->held = slot;
         }
@@ -128,25 +87,35 @@ static bool scan_block(hb_core *core, size_t end, hb_action *out, size_t capacit
     return true;
 }
 
-/* Visits the due of one page from the cursor up to slot `end`. Returns false if the buffer filled before that. */
+/*
+ * Visits the due of a stretch from the cursor, up to slot `end`; of a part of it if they are many. So it does not
+ * depend on where was looked for them, and a replay goes the same way. Returns false if the buffer filled before that.
+ */
 static bool scan(hb_core *core, size_t end, hb_action *out, size_t capacity, size_t *count)
 {
-    size_t page_at = core->cursor / HB_PAGE_CELLS;
-    size_t first = page_at * HB_PAGE_CELLS;
-    size_t last = end - first < HB_PAGE_CELLS ? end : first + HB_PAGE_CELLS;
-    const uint32_t *soonest = core->pages[page_at]->soonest;
-    size_t blocks = (last - first + HB_TIMERS_BLOCK - 1) / HB_TIMERS_BLOCK;
+    size_t at = core->cursor / HB_TIMERS_BLOCK;
+    size_t last = (end + HB_TIMERS_BLOCK - 1) / HB_TIMERS_BLOCK;
+    size_t visits = 0;
+    hb_scan s;
 
-    prefetch_pages(core, page_at + 1);
-    size_t block = hb_timers_next(soonest, (core->cursor - first) / HB_TIMERS_BLOCK, blocks, core->clock.tick);
-    while (block < blocks) {
-        size_t begin = first + block * HB_TIMERS_BLOCK;
-        core->cursor = core->cursor > begin ? core->cursor : begin;
-        if (!scan_block(core, begin + HB_TIMERS_BLOCK < last ? begin + HB_TIMERS_BLOCK : last, out, capacity, count))
-            return false;
-        block = hb_timers_next(soonest, block + 1, blocks, core->clock.tick);
+    last = last - at < HB_SCAN_STRETCH ? last : at + HB_SCAN_STRETCH;
+    while (at < last && visits < HB_PAGE_CELLS) {
+        at = hb_scan_look(core, at, last, &s);
+        for (size_t k = 0; k < s.count; k++) {
+            if (visits >= HB_PAGE_CELLS) {
+                hb_scan_again(core, s.blocks[k]);
+                continue;
+            }
+            if (!visit_block(core, s.blocks[k], s.due[k], end, out, capacity, count)) {
+                for (; k < s.count; k++)
+                    hb_scan_again(core, s.blocks[k]);
+                return false;
+            }
+            visits += (size_t)__builtin_popcountll(s.due[k]);
+            at = visits < HB_PAGE_CELLS ? at : s.blocks[k] + 1;
+        }
     }
-    core->cursor = last;
+    core->cursor = at * HB_TIMERS_BLOCK < end ? at * HB_TIMERS_BLOCK : end;
     return true;
 }
 
@@ -211,7 +180,7 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
         begin_round(core);
 }
 
-bool hb_advance_page(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more)
+bool hb_advance_part(hb_core *core, hb_action *out, size_t capacity, size_t *count, bool *more)
 {
     size_t end = core->stopped || *more ? 0 : rest_of(core);
 
@@ -236,7 +205,7 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
         hb_record_tick(core, now_us, capacity);
     hb_advance_begin(core, now_us, wall_ms);
     *tick = core->clock.tick;
-    while (hb_advance_page(core, out, capacity, &written, &more)) {
+    while (hb_advance_part(core, out, capacity, &written, &more)) {
         if (hb_recording(core))
             core->recorder->scans++;
         /* Let waiting events in between pages. */

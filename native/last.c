@@ -113,13 +113,14 @@ static int add_touched(hb_core *core, bool *more)
 static int add_read(hb_core *core, size_t first, size_t count)
 {
     const hb_page *page = hb_page_of(core, (uint32_t)first);
+    const uint32_t *cells = core->shelves[first / HB_PAGE_CELLS].cells;
     int code = HB_OK;
 
     for (size_t i = hb_index_of((uint32_t)first); count-- && code == HB_OK; i++) {
         hb_phase phase = (hb_phase)page->slots[i].session.phase;
         if (phase == HB_FREE || phase == HB_CLOSED || !page->slots[i].user)
             continue;
-        if (__atomic_load_n(&page->cells[i], __ATOMIC_RELAXED) < core->keeper->tick)
+        if (__atomic_load_n(&cells[i], __ATOMIC_RELAXED) < core->keeper->tick)
             continue;
         hb_last last = last_of(core, hb_user_at(&core->users, page->slots[i].user));
         code = hb_journal_add(core->keeper->journal, &last);

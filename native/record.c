@@ -98,13 +98,12 @@ static uint32_t generation_of(const hb_core *core, uint32_t slot)
 
 void hb_record_see(hb_core *core, uint32_t slot)
 {
-    hb_page *page = hb_page_of(core, slot);
-    size_t i = hb_index_of(slot);
-    uint32_t read = __atomic_load_n(&page->cells[i], __ATOMIC_RELAXED);
+    uint32_t read = __atomic_load_n(hb_cell_of(core, slot), __ATOMIC_RELAXED);
+    uint32_t *seen = hb_seen_of(core, slot);
 
-    if (read == page->seen[i] || page->slots[i].session.phase == HB_FREE)
+    if (read == *seen || hb_slot_at(core, slot)->session.phase == HB_FREE)
         return;
-    page->seen[i] = read;
+    *seen = read;
     line(core->recorder, "read " NAME " %" PRIu32 "\n", slot, generation_of(core, slot), read);
 }
 
@@ -245,9 +244,9 @@ static void record_session(hb_core *core, uint32_t slot)
     if (page->slots[i].jid)
         name_of(core, hb_jid_at(page, i), name);
     hb_record(core, "session " NAME " %u %u %u %u %u %u %u %u %u %" PRId64 " %s%s\n", slot, page->slots[i].generation,
-              page->slots[i].own, s.phase, s.since, s.flags, s.pings, s.why, page->due[i],
-              (unsigned)(page->follows[i / HB_TIMERS_BLOCK] >> i % HB_TIMERS_BLOCK & 1), page->seen[i],
-              page->slots[i].answered_us, name, page->slots[i].user ? "" : " anonymous");
+              page->slots[i].own, s.phase, s.since, s.flags, s.pings, s.why, page->slots[i].due,
+              (unsigned)(core->blocks[slot / HB_TIMERS_BLOCK].follows >> slot % HB_TIMERS_BLOCK & 1),
+              *hb_seen_of(core, slot), page->slots[i].answered_us, name, page->slots[i].user ? "" : " anonymous");
 }
 
 /* So that whoever links them again one by one gets the same list: the last of a user's sessions first. */

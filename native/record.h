@@ -23,7 +23,7 @@ typedef struct hb_recorder {
     size_t capacity;
     size_t length;
     uint64_t key[2]; /* of the hashes */
-    size_t scans;    /* pages that a tick looked at, not yet written down */
+    size_t scans;    /* parts that a tick looked at, not yet written down */
     bool full;       /* nothing more is written */
     char text[];
 } hb_recorder;

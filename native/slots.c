@@ -26,7 +26,7 @@ bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot)
 
 uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot)
 {
-    uint32_t read = __atomic_load_n(&hb_page_of(core, slot)->seen[hb_index_of(slot)], __ATOMIC_RELAXED);
+    uint32_t read = __atomic_load_n(hb_seen_of(core, slot), __ATOMIC_RELAXED);
 
     return read < core->clock.tick ? read : core->clock.tick;
 }
@@ -44,38 +44,58 @@ static uint32_t jitter_of(const hb_core *core, hb_token token)
     return (uint32_t)(x % (core->policy.spread + 1));
 }
 
-static void set_due(hb_page *page, size_t i, uint32_t due)
+static void set_soonest(hb_core *core, uint32_t slot, uint32_t due)
 {
-    size_t block = i / HB_TIMERS_BLOCK;
+    uint32_t *soonest = &core->soonest[slot / HB_TIMERS_BLOCK];
 
-    page->due[i] = due;
-    page->follows[block] &= ~(UINT64_C(1) << i % HB_TIMERS_BLOCK);
-    if (due < page->soonest[block])
-        page->soonest[block] = due;
+    if (due < *soonest)
+        *soonest = due;
+}
+
+static void set_due(hb_core *core, uint32_t slot, uint32_t due)
+{
+    hb_block *block = &core->blocks[slot / HB_TIMERS_BLOCK];
+    uint64_t bit = UINT64_C(1) << slot % HB_TIMERS_BLOCK;
+
+    hb_slot_at(core, slot)->due = due;
+    block->follows &= ~bit;
+    if (due < block->rest || block->follows == ~bit)
+        block->rest = due;
+    set_soonest(core, slot, due);
 }
 
 /* Due so many ticks after its last read, whenever that is: not before `soonest`. */
-static void set_due_after_read(hb_page *page, size_t i, uint32_t after, uint32_t soonest)
+static void set_due_after_read(hb_core *core, uint32_t slot, uint32_t after, uint32_t soonest)
 {
-    set_due(page, i, soonest);
-    page->due[i] = after;
-    page->follows[i / HB_TIMERS_BLOCK] |= UINT64_C(1) << i % HB_TIMERS_BLOCK;
+    hb_block *block = &core->blocks[slot / HB_TIMERS_BLOCK];
+
+    hb_slot_at(core, slot)->due = after;
+    if (after < block->least || !block->follows)
+        block->least = after;
+    block->follows |= UINT64_C(1) << slot % HB_TIMERS_BLOCK;
+    if (block->follows == UINT64_MAX)
+        block->rest = HB_NEVER;
+    set_soonest(core, slot, soonest);
+}
+
+static void set_session(hb_core *core, uint32_t slot, hb_session session)
+{
+    hb_slot *it = hb_slot_at(core, slot);
+
+    core->phases[it->session.phase]--;
+    core->phases[session.phase]++;
+    it->session = session;
 }
 
 void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
 {
-    hb_page *page = hb_page_of(core, slot);
-    size_t i = hb_index_of(slot);
-
-    core->phases[page->slots[i].session.phase]--;
-    core->phases[session.phase]++;
-    page->slots[i].session = session;
-    set_due(page, i, due);
+    set_session(core, slot, session);
+    set_due(core, slot, due);
 }
 
 void hb_slot_look(hb_core *core, uint32_t slot)
 {
-    set_due(hb_page_of(core, slot), hb_index_of(slot), 0);
+    set_due(core, slot, 0);
 }
 
 hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
@@ -88,9 +108,11 @@ hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
 
 void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, hb_moment moment)
 {
-    hb_slot_set(core, slot, step.next, step.due);
+    set_session(core, slot, step.next);
     if (step.next.phase == HB_ALIVE && step.due != HB_NEVER && step.due >= moment.read)
-        set_due_after_read(hb_page_of(core, slot), hb_index_of(slot), step.due - moment.read, step.due);
+        set_due_after_read(core, slot, step.due - moment.read, step.due);
+    else
+        set_due(core, slot, step.due);
 }
 
 hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment)
@@ -250,6 +272,15 @@ void hb_slot_release(hb_core *core, uint32_t slot)
     core->counts.over++;
 }
 
+/* Nobody in this page is ever due. */
+static void clear_blocks(hb_core *core, size_t p)
+{
+    for (size_t b = p * HB_PAGE_BLOCKS; b < (p + 1) * HB_PAGE_BLOCKS; b++) {
+        core->soonest[b] = HB_NEVER;
+        core->blocks[b] = (hb_block){.least = HB_NEVER, .rest = HB_NEVER};
+    }
+}
+
 /* All slots of a page are free and have never been given away, or not for a long time. */
 static hb_page *new_page(hb_core *core, size_t p)
 {
@@ -258,13 +289,10 @@ static hb_page *new_page(hb_core *core, size_t p)
 
     if (!page)
         return NULL;
-    page->cells = shelf->cells;
-    page->seen = p * HB_PAGE_CELLS < core->copy_count ? core->copies + p * HB_PAGE_CELLS : shelf->cells;
-    memset(page->soonest, 0xff, sizeof page->soonest); /* HB_NEVER */
     core->pages[p] = page;
     shelf->free = 0;
     for (uint32_t i = 0; i < HB_PAGE_CELLS; i++) {
-        page->due[i] = HB_NEVER;
+        page->slots[i].due = HB_NEVER;
         page->slots[i].generation = shelf->generation;
         page->slots[i].session.since = core->clock.tick - HB_REST_TICKS;
         put_free(core, (uint32_t)(p * HB_PAGE_CELLS + i));
@@ -286,9 +314,19 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
     if (!shelves)
         return HB_ENOMEM;
     core->shelves = shelves;
+    uint32_t *soonest = realloc(core->soonest, (p + 1) * HB_PAGE_BLOCKS * sizeof *soonest);
+    if (!soonest)
+        return HB_ENOMEM;
+    core->soonest = soonest;
+    hb_block *blocks = realloc(core->blocks, (p + 1) * HB_PAGE_BLOCKS * sizeof *blocks);
+    if (!blocks)
+        return HB_ENOMEM;
+    core->blocks = blocks;
     memset(&shelves[p], 0, sizeof shelves[p]);
     shelves[p].cells = cells;
+    shelves[p].seen = cells;
     shelves[p].generation = 1;
+    clear_blocks(core, p);
     if (!new_page(core, p))
         return HB_ENOMEM;
     core->page_count++;
@@ -310,6 +348,8 @@ void hb_slots_free(hb_core *core)
     }
     free(core->pages);
     free(core->shelves);
+    free(core->soonest);
+    free(core->blocks);
 }
 
 /* What is left is the generation that none of its slots has had yet, so that whatever comes late meets nobody. */
@@ -323,6 +363,7 @@ static void give_back(hb_core *core, size_t p)
     }
     shelf->free = 0;
     free_page(core, p);
+    clear_blocks(core, p);
     core->pages[p] = core->vacant;
     core->vacancies++;
 }
@@ -364,10 +405,8 @@ int hb_slots_copy(hb_core *core)
         return HB_ENOMEM;
     for (size_t i = core->copy_count; i < all; i++)
         copies[i] = __atomic_load_n(&core->shelves[i / HB_PAGE_CELLS].cells[i % HB_PAGE_CELLS], __ATOMIC_RELAXED);
-    for (size_t p = 0; p < core->page_count; p++) {
-        if (core->pages[p] != core->vacant)
-            core->pages[p]->seen = copies + p * HB_PAGE_CELLS;
-    }
+    for (size_t p = 0; p < core->page_count; p++)
+        core->shelves[p].seen = copies + p * HB_PAGE_CELLS;
     core->copies = copies;
     core->copy_count = all;
     return HB_OK;
@@ -376,7 +415,7 @@ int hb_slots_copy(hb_core *core)
 void hb_slots_uncopy(hb_core *core)
 {
     for (size_t p = 0; p < core->page_count; p++)
-        core->pages[p]->seen = core->pages[p]->cells;
+        core->shelves[p].seen = core->shelves[p].cells;
     free(core->copies);
     core->copies = NULL;
     core->copy_count = 0;

@@ -114,7 +114,9 @@ size_t hb_core_bytes(const hb_core *core)
 {
     return sizeof *core + sizeof *core->series + HB_TRACE_RINGS * (HB_TRACES * sizeof(hb_trace) + HB_TRACE_RESOURCES) +
            (core->page_count - core->vacancies) * sizeof(hb_page) +
-           core->page_count * (sizeof(hb_page *) + sizeof(hb_shelf)) + core->jid_bytes + core->users.bytes;
+           core->page_count *
+               (sizeof(hb_page *) + sizeof(hb_shelf) + HB_PAGE_BLOCKS * (sizeof(hb_block) + sizeof *core->soonest)) +
+           core->jid_bytes + core->users.bytes;
 }
 
 /* A text, or null where it is empty. */

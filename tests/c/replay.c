@@ -291,10 +291,10 @@ static void do_session(play *p)
         hb_slot_unlink(p->core, slot);
     }
     hb_slot_set(p->core, slot, session, 0); /* the block is looked at by the next tick */
-    page->due[i] = due;
-    page->follows[i / HB_TIMERS_BLOCK] |= (uint64_t)follows << i % HB_TIMERS_BLOCK;
+    page->slots[i].due = due;
+    p->core->blocks[slot / HB_TIMERS_BLOCK].follows |= (uint64_t)follows << i % HB_TIMERS_BLOCK;
     page->slots[i].answered_us = answered_us;
-    page->cells[i] = read;
+    *hb_cell_of(p->core, slot) = read;
 }
 
 static void do_begin_recording(play *p)
@@ -457,7 +457,7 @@ static void do_scan(play *p)
         end(p, REPLAY_BROKEN, "a scan without a tick");
     }
     for (uint64_t i = 0; !over(p) && i < pages; i++) {
-        if (!hb_advance_page(p->core, p->actions, p->capacity, &p->count, &p->more)) {
+        if (!hb_advance_part(p->core, p->actions, p->capacity, &p->count, &p->more)) {
             end(p, REPLAY_DIFFERS, "recorded %" PRIu64 " pages, replayed %" PRIu64, pages, i);
         }
     }
@@ -474,7 +474,7 @@ static void compare_action(play *p)
     p->result->decisions++;
     if (p->compared == p->count) {
         size_t looked = p->count;
-        bool rest = hb_advance_page(p->core, p->actions, p->capacity, &looked, &p->more);
+        bool rest = hb_advance_part(p->core, p->actions, p->capacity, &looked, &p->more);
         (void)snprintf(replayed, sizeof replayed, "%s", rest ? "pages" : p->more ? "more" : "end");
         p->ticking = false;
     } else {

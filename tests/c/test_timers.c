@@ -87,34 +87,43 @@ static void test_walk(void **state)
     }
 }
 
-/* Each session of a block on its own. */
+/* Each session of a block on its own, as if all of one kind were due as the first of them. */
 static void test_block(void **state)
 {
     (void)state;
     dice d = {.state = 17};
-    uint32_t due[HB_TIMERS_BLOCK];
     uint32_t cells[HB_TIMERS_BLOCK];
     for (int round = 0; round < 20000; round++) {
         uint32_t now = 100 + dice_below(&d, 100);
-        uint64_t follows = dice_next(&d);
+        hb_block block = {
+            .follows = dice_percent(&d, 20) ? UINT64_MAX * dice_below(&d, 2) : dice_next(&d),
+            .least = dice_percent(&d, 10) ? UINT32_MAX - dice_below(&d, 3) : dice_below(&d, 40),
+            .rest = dice_percent(&d, 10) ? UINT32_MAX - dice_below(&d, 3) : now + dice_below(&d, 40) - 2,
+        };
         uint64_t expected = 0;
-        uint32_t soonest = UINT32_MAX;
+        uint32_t others = block.rest > now ? block.rest : UINT32_MAX;
+        uint32_t read_now = hb_timers_later(now, block.least);
+        uint32_t soonest = block.rest < read_now ? block.rest : read_now;
         for (size_t i = 0; i < HB_TIMERS_BLOCK; i++) {
-            due[i] = dice_percent(&d, 10) ? UINT32_MAX - dice_below(&d, 3) : now + dice_below(&d, 40) - 2;
             cells[i] = now + 2 - dice_below(&d, 60); /* some are ahead: what is read while a tick is made */
-            uint64_t at = due[i];
-            if (follows >> i & 1) {
-                at = (uint64_t)due[i] + (cells[i] < now ? cells[i] : now);
+            uint64_t at = block.rest;
+            if (block.follows >> i & 1) {
+                at = (uint64_t)block.least + (cells[i] < now ? cells[i] : now);
                 at = at < UINT32_MAX ? at : UINT32_MAX - 1;
             }
+            soonest = at < soonest ? (uint32_t)at : soonest;
             if (at <= now)
                 expected |= UINT64_C(1) << i;
-            else if (at < soonest)
-                soonest = (uint32_t)at;
+            else
+                others = at < others ? (uint32_t)at : others;
         }
         uint32_t next = 0;
-        assert_true(hb_timers_due(due, follows, cells, now, &next) == expected);
-        assert_int_equal(next, soonest);
+        assert_true(hb_timers_suspects(&block, cells, now, &next) == expected);
+        if (expected)
+            assert_true(hb_timers_soonest(&block, cells, now) <= now);
+        else
+            assert_int_equal(hb_timers_soonest(&block, cells, now), soonest);
+        assert_int_equal(next, others);
     }
 }
 
