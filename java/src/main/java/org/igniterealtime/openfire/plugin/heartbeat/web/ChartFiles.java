@@ -4,12 +4,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.Properties;
-import javax.servlet.http.HttpServlet;
-import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpServletResponse;
 
 /** uPlot's script and style sheet, as its authors published them, out of the library in our jar. */
-public final class ChartFiles extends HttpServlet {
+public final class ChartFiles extends ConsoleServlet {
     private static final long serialVersionUID = 1L;
 
     private static final String ABOUT = "/META-INF/maven/org.webjars.npm/uplot/pom.properties";
@@ -32,13 +30,9 @@ public final class ChartFiles extends HttpServlet {
     }
 
     @Override
-    protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
-        Page.protect(response);
-        if (Administrator.of(request) == null) {
-            response.sendError(HttpServletResponse.SC_FORBIDDEN);
-            return;
-        }
-        boolean script = request.getRequestURI().endsWith(".js");
+    void get(Visit visit) throws IOException {
+        HttpServletResponse response = visit.response;
+        boolean script = visit.request.getRequestURI().endsWith(".js");
         String file = FOLDER + VERSION + (script ? "/dist/uPlot.iife.min.js" : "/dist/uPlot.min.css");
         try (InputStream in = ChartFiles.class.getResourceAsStream(file)) {
             if (in == null) {

@@ -2,7 +2,6 @@ package org.igniterealtime.openfire.plugin.heartbeat.web;
 
 import com.google.gson.JsonObject;
 import java.io.IOException;
-import java.util.Map;
 import javax.servlet.http.HttpServletResponse;
 import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
 import org.igniterealtime.openfire.plugin.heartbeat.Span;
@@ -12,17 +11,8 @@ import org.jivesoftware.util.JiveGlobals;
  * The figures of the overview as JSON, for the script that draws them: {@code overview.json?span=hour}, {@code day} or
  * {@code week}. For other programs there is {@code HeartbeatPlugin.series}, whose form stays as it is.
  */
-public final class OverviewData extends Page {
+public final class OverviewData extends ConsoleServlet {
     private static final long serialVersionUID = 1L;
-
-    public OverviewData() {
-        super("overview");
-    }
-
-    @Override
-    void show(Visit visit, Map<String, Object> model) {
-        throw new UnsupportedOperationException("it is no page of HTML");
-    }
 
     @Override
     void get(Visit visit) throws IOException {

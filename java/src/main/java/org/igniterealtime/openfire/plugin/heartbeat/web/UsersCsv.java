@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import javax.servlet.http.HttpServletResponse;
 import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
 import org.igniterealtime.openfire.plugin.heartbeat.LastActivityService;
@@ -14,22 +13,13 @@ import org.igniterealtime.openfire.plugin.heartbeat.UserActivity;
  * What the page of last activity shows, all of it, as comma-separated values (RFC 4180) in UTF-8. It is written as it is
  * read, a page at a time, so it takes no more memory for more users.
  */
-public final class UsersCsv extends Page {
+public final class UsersCsv extends ConsoleServlet {
     private static final long serialVersionUID = 1L;
 
     private static final int ROWS = 1000;
 
     /** What a spreadsheet takes for the beginning of a formula. */
     private static final String FORMULA = "=+-@\t\r";
-
-    public UsersCsv() {
-        super("users");
-    }
-
-    @Override
-    void show(Visit visit, Map<String, Object> model) {
-        throw new UnsupportedOperationException("it is no page of HTML");
-    }
 
     @Override
     void get(Visit visit) throws IOException {
