@@ -249,7 +249,7 @@ hb_user_ref hb_users_put(hb_users *users, uint64_t hash, const char *name, size_
         stripe->count++;
         users->count++;
     }
-    if (past && user->sessions == HB_NO_SLOT) {
+    if (past && !hb_user_is_ours(user)) {
         place->seen = (uint64_t)past->seen_ms << 16 | (place->seen & 0xffff);
         hb_user_set_offline_ms(user, past->offline_ms);
         hb_user_set_why(user, past->why);

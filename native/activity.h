@@ -45,10 +45,16 @@ typedef struct hb_user {
 
 #define HB_USER_WHY 0x0fu     /* hb_reason of the last session's end */
 #define HB_USER_GONE 0x10u    /* of hb_core_gone: it is to be told of */
-#define HB_USER_TOUCHED 0x20u /* it is to be written to the journal */
+#define HB_USER_TOUCHED 0x20u /* it is to be written to the journal; while there is none: it is ours */
 #define HB_USER_DEAD 0x40u    /* forgotten: its room is free, `sessions` is the next such room of that size */
 #define HB_USER_LONG 0x80u    /* the name is here */
 #define HB_USER_MARKS 0xffu
+
+/* While a journal is opened: whether somebody is, or was, here since we are, of whom it can tell nothing new. */
+static inline bool hb_user_is_ours(const hb_user *user)
+{
+    return user->sessions != HB_NO_SLOT || user->end & HB_USER_TOUCHED;
+}
 
 static inline hb_reason hb_user_why(const hb_user *user)
 {
@@ -134,7 +140,7 @@ typedef struct hb_user_past {
     hb_reason why;
 } hb_user_past;
 
-/* The same, and writes it down if none of the user's sessions is open. */
+/* The same, and writes it down unless hb_user_is_ours. */
 hb_user_ref hb_users_put(hb_users *users, uint64_t hash, const char *name, size_t length, const hb_user_past *past);
 
 /* So many users are to come to the stripe of this hash: makes room for them at once. Without memory it grows on the

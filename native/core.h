@@ -160,7 +160,11 @@ struct hb_core {
     bool wipe;        /* the disk still has users that were forgotten: a snapshot is to be made */
     bool touched_all; /* all of them are */
     bool sweep;       /* it is to be looked whether somebody was not here for too long */
-    struct {          /* users.c: whose last session ended */
+    struct {          /* who was forgotten before there is a journal, which may still have them */
+        char *names;  /* each NUL-terminated */
+        size_t length;
+    } erased;
+    struct { /* users.c: whose last session ended */
         hb_user_ref *users;
         size_t count;
         size_t room;

@@ -1,8 +1,9 @@
 /*
  * last.c - which users go to the journal, and what of them; and what comes from it at the start.
  *
- * Who changed is noted when it happens (hb_last_touch). Who is online and was read from is found by a look at the
- * cells. Nothing is written to disk while the core's lock is held: records are gathered a few at a time, in memory.
+ * Who changed is noted when it happens (hb_last_touch); before there is a journal as one of whom it is known better
+ * than a journal can, if it is opened later. Who is online and was read from is found by a look at the cells. Nothing
+ * is written to disk while the core's lock is held: records are gathered a few at a time, in memory.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,6 +44,8 @@ void hb_last_touch(hb_core *core, hb_user_ref ref)
 {
     hb_user *user = hb_user_at(&core->users, ref);
 
+    if (!core->keeper)
+        user->end |= HB_USER_TOUCHED;
     if (!core->keeper || core->touched_all || user->end & HB_USER_TOUCHED)
         return;
     if (core->touched_count == core->touched_room) {
@@ -402,11 +405,11 @@ static void take_forgotten(hb_core *core, const hb_last *last)
     hb_user_ref ref = hb_users_ref(&core->users, last->name, last->name_length);
 
     core->wipe = true; /* the server may have died before it was done */
-    if (ref && hb_user_at(&core->users, ref)->sessions == HB_NO_SLOT)
+    if (ref && !hb_user_is_ours(hb_user_at(&core->users, ref)))
         hb_slots_forget(core, ref);
 }
 
-/* What was known before. Of who is here it is known better. With the core's lock held. */
+/* What was known before. Of who is here, or was, it is known better. With the core's lock held. */
 static int take(hb_core *core, const hb_last *last, uint64_t hash)
 {
     int64_t wall_ms = core->clock.wall_ms;
@@ -422,7 +425,7 @@ static int take(hb_core *core, const hb_last *last, uint64_t hash)
     if (!ref)
         return HB_ENOMEM;
     hb_user *user = hb_user_at(&core->users, ref);
-    if (user->sessions != HB_NO_SLOT || (!last->status && !user->status))
+    if (hb_user_is_ours(user) || (!last->status && !user->status))
         return HB_OK;
     return hb_user_set_status(&core->users, user, last->status, last->status_length);
 }
@@ -484,6 +487,35 @@ static void report(hb_core *core, int code, const hb_error *error)
     pthread_mutex_unlock(&core->lock);
 }
 
+/* Whoever was forgotten before it was opened, and did not come back. */
+static void forget_erased(hb_core *core)
+{
+    const char *end = core->erased.names + core->erased.length;
+
+    for (const char *name = core->erased.names; name < end; name += strlen(name) + 1) {
+        hb_user_ref ref = hb_users_ref(&core->users, name, strlen(name));
+        if (ref && !hb_user_is_ours(hb_user_at(&core->users, ref))) {
+            hb_slots_forget(core, ref);
+            core->wipe = true;
+        }
+    }
+    free(core->erased.names);
+    core->erased.names = NULL;
+    core->erased.length = 0;
+}
+
+/* It was opened: from here on those who change are marked. */
+static void begin(hb_core *core, hb_keeper *keeper, bool known)
+{
+    hb_user_ref at = HB_NO_USER;
+
+    forget_erased(core);
+    while (known && (at = hb_users_next(&core->users, at)))
+        hb_user_at(&core->users, at)->end &= ~(uint64_t)HB_USER_TOUCHED;
+    core->touched_all = known || core->counts.opened > 0; /* whoever came before it is not in it */
+    core->keeper = keeper;
+}
+
 int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,
                          hb_error *error)
 {
@@ -497,7 +529,7 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
         return HB_EINVAL;
     pthread_mutex_lock(&core->lock);
     snprintf(core->report.folder, sizeof core->report.folder, "%s", folder);
-    bool known = core->users.count > 0;
+    bool known = core->users.count > 0 || core->erased.length > 0;
     pthread_mutex_unlock(&core->lock);
     hb_keeper *keeper = calloc(1, sizeof *keeper);
     int code = keeper ? hb_journal_open(folder, key, &reader, &keeper->journal, &own) : HB_ENOMEM;
@@ -510,8 +542,7 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
     }
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_mutex_lock(&core->lock);
-    core->touched_all = known || core->counts.opened > 0; /* whoever came before it is not in it */
-    core->keeper = keeper;
+    begin(core, keeper, known);
     pthread_mutex_unlock(&core->lock);
     report(core, HB_OK, NULL);
     return HB_OK;
@@ -542,7 +573,22 @@ void hb_keeper_free(hb_core *core)
         free(core->keeper);
     }
     free(core->touched);
+    free(core->erased.names);
     free(core->gone.users);
+}
+
+/* With the core's lock held. */
+static int note_erased(hb_core *core, const char *name, size_t length)
+{
+    char *names = realloc(core->erased.names, core->erased.length + length + 1);
+
+    if (!names)
+        return HB_ENOMEM;
+    core->erased.names = names;
+    memcpy(names + core->erased.length, name, length);
+    names[core->erased.length + length] = '\0';
+    core->erased.length += length + 1;
+    return HB_OK;
 }
 
 int hb_core_forget(hb_core *core, const char *name, size_t length)
@@ -558,6 +604,8 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
     if (ref)
         hb_slots_forget(core, ref);
+    if (!core->keeper)
+        code = note_erased(core, name, length);
     pthread_mutex_unlock(&core->lock);
     if (core->keeper) {
         /* On disk the name stands until the next snapshot. */
@@ -588,7 +636,7 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
     if (!known)
         code = take(core, &last, hb_users_hash(&core->users, name, length));
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
-    if (!known && ref)
+    if (!known && ref && core->keeper)
         hb_last_touch(core, ref);
     pthread_mutex_unlock(&core->lock);
     return code < 0 ? code : !known;
@@ -612,7 +660,8 @@ int hb_core_catch_up(hb_core *core, const char *name, size_t length, int64_t off
         hb_user_set_why(user, HB_WHY_NONE);
         hb_user_unlock(&core->users, user);
         (void)hb_user_set_status(&core->users, user, NULL, 0); /* it is of an older end */
-        hb_last_touch(core, ref);
+        if (core->keeper)
+            hb_last_touch(core, ref);
         done = 1;
     }
     pthread_mutex_unlock(&core->lock);

@@ -293,6 +293,82 @@ static void test_late(void **state)
     assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 1000);
 }
 
+/* The same, and there is something in it: what happened to users since holds, what was imported does not. */
+static void test_late_and_known(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"alice", "bob", "carol", "dave", "erin", "frank"};
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(hb_core_import(life.core, names[i], strlen(names[i]), RIG_WALL_MS - 9000, "old", 3), 1);
+    assert_int_equal(hb_core_forget(life.core, "frank", 5), 1); /* as a record, too */
+    assert_int_equal(hb_core_import(life.core, "frank", 5, RIG_WALL_MS - 8000, NULL, 0), 1);
+    flush();
+    assert_int_equal(hb_core_forget(life.core, "dave", 4), 1);
+    flush();
+    rig_close(&life);
+    rig_init(&life, ORIGIN_US);
+    rig_step(&life, 3);
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    hb_token dave = rig_login(&life, "dave@example.org/phone", true);
+    hb_token erin = rig_login(&life, "erin@example.org/phone", true);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, RIG_WALL_MS, NULL, 0), 1);
+    assert_int_equal(hb_core_import(life.core, "frank", 5, RIG_WALL_MS - 9500, NULL, 0), 1);
+    assert_int_equal(hb_core_catch_up(life.core, "frank", 5, RIG_WALL_MS), 1);
+    assert_int_equal(hb_core_forget(life.core, "carol", 5), 0);
+    assert_int_equal(hb_core_forget(life.core, "erin", 4), 1);
+    assert_int_equal(hb_core_unavailable(life.core, alice, "new", 3, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    assert_int_equal(hb_core_unavailable(life.core, dave, NULL, 0, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, dave), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, erin), HB_OK);
+    open_journal();
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 3000);
+        assert_int_equal(activity_of("alice").length, 3);
+        assert_memory_equal(activity_of("alice").status, "new", 3);
+        assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 9000);
+        assert_memory_equal(activity_of("bob").status, "old", 3);
+        assert_int_equal(activity_of("carol").seen_ms, -1);
+        assert_int_equal(activity_of("dave").seen_ms, RIG_WALL_MS + 3000);
+        assert_int_equal(activity_of("erin").seen_ms, -1);
+        assert_int_equal(activity_of("frank").seen_ms, RIG_WALL_MS - 8000);
+        if (!again) {
+            flush();
+            crash();
+        }
+    }
+    /* What is marked from then on is to be written. */
+    alice = rig_login(&life, "alice@example.org/phone", true);
+    rig_step(&life, 2);
+    rig_read(&life, alice);
+    rig_step(&life, 1);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    int64_t seen_ms = activity_of("alice").seen_ms;
+    assert_true(seen_ms > RIG_WALL_MS + 3000);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, seen_ms);
+}
+
+/* Whoever changed before it was opened, changes after it and is written then. */
+static void test_late_and_changed(void **state)
+{
+    (void)state;
+    rig_close(&life);
+    rig_init(&life, ORIGIN_US);
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    assert_int_equal(hb_core_unavailable(life.core, alice, "one", 3, false), HB_OK);
+    open_journal();
+    flush();
+    rig_step(&life, 5); /* nothing is read */
+    flush();
+    assert_int_equal(hb_core_available(life.core, alice), HB_OK);
+    assert_int_equal(hb_core_unavailable(life.core, alice, "two", 3, false), HB_OK);
+    flush();
+    crash();
+    assert_memory_equal(activity_of("alice").status, "two", 3);
+}
+
 static void add_users(int count)
 {
     for (int i = 0; i < count; i++) {
@@ -935,6 +1011,8 @@ int main(void)
         with_journal(test_new_key),
         with_journal(test_another_wish),
         with_journal(test_late),
+        with_journal(test_late_and_known),
+        with_journal(test_late_and_changed),
         with_journal(test_told),
         with_journal(test_new_key_at_start),
         with_journal(test_bad_key),
