@@ -47,7 +47,7 @@ final class Heartbeat implements AutoCloseable {
         query = new LastActivityQuery(core);
         policy = new PolicyProperty(core, offlineTimes::policyChanged);
         policy.apply();
-        offlineTimes.policyChanged(policy.inForce());
+        offlineTimes.policyChanged();
         actions = new Actions(core, clock, sessions, Actions::routeUnavailable);
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
@@ -150,7 +150,7 @@ final class Heartbeat implements AutoCloseable {
     }
 
     private void open() {
-        journal.start();
+        journal.start(offlineTimes::knowsMore);
         plots.open();
         lastActivityListeners.add(offlineTimes, null);
         // Events first: of what the adapter finds afterwards, none is missed.

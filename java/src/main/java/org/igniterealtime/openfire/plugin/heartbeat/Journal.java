@@ -3,6 +3,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 import java.io.File;
 import java.sql.SQLException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jivesoftware.util.JiveGlobals;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +31,10 @@ final class Journal implements AutoCloseable {
     private volatile boolean stopped;
     private boolean opened;
     private volatile boolean whole;
+
+    /** null: it is opened for the first time. */
+    private Consumer<Boolean> openedLater;
+
     private String trouble;
     private volatile String state = "closed";
 
@@ -39,17 +44,22 @@ final class Journal implements AutoCloseable {
         thread.setDaemon(true);
     }
 
-    /** What is on disk is known when it returns: to be called before sessions are watched. */
-    void start() {
+    /**
+     * What is on disk is known when it returns, if it can be read: to be called before sessions are watched.
+     *
+     * @param later is told once if it could be read later only: as of {@link #isWhole}
+     */
+    void start(Consumer<Boolean> later) {
         boolean first = !new File(folder, "key").exists();
         open();
         if (opened && first) {
             whole = importFromOpenfire();
         }
+        openedLater = later;
         thread.start();
     }
 
-    /** Whether what was known before is known, as of the start. */
+    /** Whether what was known before is known. */
     boolean isWhole() {
         return whole;
     }
@@ -70,6 +80,10 @@ final class Journal implements AutoCloseable {
         opened = error.isEmpty();
         // Of a journal no more than what was on its way to the disk is missing.
         whole = opened && !said.contains("damaged-snapshot-");
+        if (opened && openedLater != null) {
+            // Before it is said to be kept on disk: then it is written until when that was so.
+            openedLater.accept(whole);
+        }
         told(opened ? null : error);
     }
 

@@ -17,8 +17,6 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jivesoftware.openfire.SessionManager;
 import org.jivesoftware.util.cache.Cache;
 import org.jivesoftware.util.cache.CacheFactory;
@@ -73,8 +71,6 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
 
     private static final long END_MS = 5_000;
 
-    private static final Pattern WHICH = Pattern.compile("\"last_activity\":\"([a-z_]+)\"");
-
     private static final class Waiting {
         final String user;
         final int looks;
@@ -104,6 +100,9 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
 
     /** Which of the times the policy has told. Guarded by this. */
     private String which;
+
+    /** Of {@link #knowsMore}; -1: nothing. Guarded by this. */
+    private long knownUntilMs = -1;
 
     /** When the server began to stop; 0: it does not. */
     private volatile long stoppingMs;
@@ -166,12 +165,23 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
         fresh.add(new Waiting(user, 0, SETTLE_MS));
     }
 
-    /** @param policy in force, as the core tells it: which time it tells may be another one */
-    synchronized void policyChanged(String policy) {
-        Matcher matcher = WHICH.matcher(policy);
-        String now = matcher.find() ? matcher.group(1) : null;
-        all = all || (which != null && !which.equals(now));
-        which = now;
+    /** Which time the policy tells may be another one. */
+    void policyChanged() {
+        String now = PolicyProperty.lastActivity(core);
+        synchronized (this) {
+            all = all || (which != null && !which.equals(now));
+            which = now;
+        }
+    }
+
+    /**
+     * What was kept could be read, after the start: of who was not here since, the core knows what it knew before.
+     *
+     * @param whole as of {@link #start}
+     */
+    synchronized void knowsMore(boolean whole) {
+        knownUntilMs = whole ? presentUntil() : 0;
+        all = true;
     }
 
     void serverStopping() {
@@ -277,6 +287,7 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
 
     /** Something of what there is to do; whether there was anything. */
     private boolean work() throws SQLException {
+        noteWhatIsKnown();
         if (takeOverFromMs >= 0) {
             takeOver();
             takeOverFromMs = -1;
@@ -294,6 +305,14 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
             return true;
         }
         return false;
+    }
+
+    private synchronized void noteWhatIsKnown() {
+        if (knownUntilMs >= 0) {
+            // If it was not yet done for the start, there is nothing that is known of the time before.
+            takeOverFromMs = takeOverFromMs < 0 ? knownUntilMs : Math.min(takeOverFromMs, knownUntilMs);
+            knownUntilMs = -1;
+        }
     }
 
     private synchronized boolean goesThroughAll() {

@@ -1,12 +1,13 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
+import com.google.gson.JsonObject;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
+import org.igniterealtime.openfire.plugin.heartbeat.web.Json;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.PropertyEventListener;
 import org.slf4j.Logger;
@@ -36,10 +37,10 @@ final class PolicyProperty implements PropertyEventListener {
 
     private String refused;
 
-    /** Is told which policy is in force after a change. */
-    private final Consumer<String> changed;
+    private final Runnable changed;
 
-    PolicyProperty(NativeCore core, Consumer<String> changed) {
+    /** @param changed is run when another policy may be in force */
+    PolicyProperty(NativeCore core, Runnable changed) {
         this.core = core;
         this.changed = changed;
     }
@@ -47,22 +48,26 @@ final class PolicyProperty implements PropertyEventListener {
     private void changed(String property) {
         if (ALL.contains(property)) {
             apply();
-            String policy = inForce();
-            Log.info("Policy in force: {}", policy);
-            changed.accept(policy);
+            Log.info("Policy in force: {}", inForce());
+            changed.run();
         }
     }
 
-    /** The policy as the core tells it. */
+    /** The policy as the core tells it; "none" once there is no core. */
     String inForce() {
+        JsonObject policy = policyOf(core);
+        return policy == null ? "none" : policy.toString();
+    }
+
+    /** Which time is told as last activity, as the policy in force says; null: there is no core. */
+    static String lastActivity(NativeCore core) {
+        JsonObject policy = policyOf(core);
+        return policy == null ? null : policy.get("last_activity").getAsString();
+    }
+
+    private static JsonObject policyOf(NativeCore core) {
         String status = core.status(false);
-        if (status == null) {
-            return "none";
-        }
-        String key = "\"policy\":";
-        int from = status.indexOf(key);
-        int to = status.indexOf('}', from);
-        return from < 0 || to < 0 ? "unknown" : status.substring(from + key.length(), to + 1);
+        return status == null ? null : Json.parse(status).getAsJsonObject("policy");
     }
 
     /** The policy as the property has it; null: there is none. */

@@ -37,6 +37,7 @@ final class LastActivityRows {
                                 new Row("last-shared-group", LastActivityRows::sharedGroup),
                                 new Row("last-detached", LastActivityRows::detached))),
                 new OwnRow("journal", JournalRow::play),
+                new OwnRow("journal-late", JournalLateRow::play),
                 new OwnRow("other-plugin", OtherPluginRow::play));
     }
 
