@@ -1,8 +1,14 @@
+#define _DEFAULT_SOURCE /* mkdtemp */
 #include "support.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#ifdef _WIN32
+#include <direct.h>
+#endif
 
 char rig_text[HB_JID_MAX + 1];
 
@@ -183,6 +189,58 @@ void rig_begin_at(rig *r, hb_token token, hb_verb verb, unsigned facts, hb_verb 
     }
     memcpy(rig_text, order.text, order.length);
     rig_text[order.length] = '\0';
+}
+
+#ifdef _WIN32
+void folder_new(char path[FOLDER_PATH])
+{
+    const char *parent = getenv("TEMP");
+    unsigned i = 0;
+    assert_non_null(parent);
+    do {
+        text_print(path, FOLDER_PATH, "%s/heartbeat-%d-%u", parent, getpid(), i++);
+        assert_in_range(i, 1, 1000);
+    } while (_mkdir(path) != 0);
+}
+#else
+void folder_new(char path[FOLDER_PATH])
+{
+    text_print(path, FOLDER_PATH, "/tmp/heartbeat-XXXXXX");
+    assert_non_null(mkdtemp(path));
+}
+#endif
+
+void folder_each(const char *path, void (*visit)(void *to, const char *file, const char *name), void *to)
+{
+    DIR *files = opendir(path);
+    const struct dirent *entry;
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        char file[FOLDER_PATH + 256];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        text_print(file, sizeof file, "%s/%s", path, entry->d_name);
+        visit(to, file, entry->d_name);
+    }
+    closedir(files);
+}
+
+static void remove_file(void *to, const char *file, const char *name)
+{
+    (void)to;
+    (void)name;
+    assert_int_equal(remove(file), 0);
+}
+
+void folder_empty(const char *path)
+{
+    folder_each(path, remove_file, NULL);
+}
+
+void folder_remove(const char *path)
+{
+    folder_empty(path);
+    assert_int_equal(rmdir(path), 0);
 }
 
 void text_print(char *out, size_t size, const char *format, ...)

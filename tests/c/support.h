@@ -88,6 +88,17 @@ void rig_expect_at(rig *r, int64_t second, hb_token token, hb_verb verb, hb_reas
 void rig_begin_at(rig *r, hb_token token, hb_verb verb, unsigned facts, hb_verb expected, const char *file, int line);
 extern char rig_text[HB_JID_MAX + 1];
 
+/* A new, empty folder, and its path. */
+#define FOLDER_PATH 256
+void folder_new(char path[FOLDER_PATH]);
+
+/* Calls for each file. */
+void folder_each(const char *path, void (*visit)(void *to, const char *file, const char *name), void *to);
+void folder_empty(const char *path);
+
+/* With the files in it. */
+void folder_remove(const char *path);
+
 /* snprintf that fails the test when the text does not fit. */
 __attribute__((format(printf, 3, 4))) void text_print(char *out, size_t size, const char *format, ...);
 

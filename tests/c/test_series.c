@@ -189,10 +189,10 @@ static void test_disk(void **state)
 {
     rig *r = *state;
     hb_error error = {0};
-    char folder[] = "/tmp/heartbeat-series-XXXXXX";
-    char file[64];
-    char damaged[64];
-    assert_non_null(mkdtemp(folder));
+    char folder[FOLDER_PATH];
+    char file[FOLDER_PATH + 16];
+    char damaged[FOLDER_PATH + 16];
+    folder_new(folder);
     text_print(file, sizeof file, "%s/series", folder);
     text_print(damaged, sizeof damaged, "%s/series.damaged", folder);
     live(r);
@@ -237,11 +237,10 @@ static void test_disk(void **state)
     json = series(next, HB_DAY);
     assert_int_equal(sum(json, "pings"), 2);
     json_decref(json);
-    assert_int_equal(hb_core_series_open(next->core, "/proc/nothing", NULL, NULL, &error), HB_EJOURNAL);
+    assert_int_equal(hb_core_series_open(next->core, "/nowhere/at/all", NULL, NULL, &error), HB_EJOURNAL);
     rig_close(next);
     free(next);
-    assert_int_equal(unlink(damaged), 0);
-    assert_int_equal(rmdir(folder), 0);
+    folder_remove(folder);
 }
 
 static void test_metrics(void **state)

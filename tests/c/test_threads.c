@@ -3,17 +3,14 @@
  * carries actions out, one that asks, one that records, one that keeps last activity on disk. What matters most here is
  * what the sanitizers say.
  */
-#define _DEFAULT_SOURCE /* mkdtemp */
 #include "support.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "replay.h"
 
@@ -304,7 +301,7 @@ static void *recording(void *argument)
     return NULL;
 }
 
-static char folder[] = "/tmp/heartbeat-threads-XXXXXX";
+static char folder[FOLDER_PATH];
 static atomic_int keys;
 
 static void count_key(void *to, const char *line)
@@ -318,7 +315,7 @@ static void count_key(void *to, const char *line)
 static void *keeping(void *argument)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
-    char path[128];
+    char path[FOLDER_PATH + 16];
     (void)argument;
     text_print(path, sizeof path, "%s/key.new", folder);
     for (int i = 0; !atomic_load(&done) || i < 20; i++) {
@@ -349,15 +346,7 @@ static void check_kept(const int64_t seen_ms[20])
         assert_int_equal(activity.seen_ms, seen_ms[i]);
     }
     hb_core_free(after);
-    DIR *files = opendir(folder);
-    const struct dirent *entry;
-    assert_non_null(files);
-    while ((entry = readdir(files))) {
-        if (entry->d_name[0] != '.')
-            assert_int_equal(unlinkat(dirfd(files), entry->d_name, 0), 0);
-    }
-    closedir(files);
-    assert_int_equal(rmdir(folder), 0);
+    folder_remove(folder);
     assert_true(atomic_load(&keys) >= 3);
     print_message("  the key was changed %d times\n", atomic_load(&keys));
 }
@@ -384,7 +373,7 @@ static void test_all_at_once(void **state)
     void *(*const jobs[OTHERS])(void *) = {ticking, carrying_out, asking, recording, keeping};
     atomic_store(&now_us, ORIGIN_US);
     hb_error error;
-    assert_non_null(mkdtemp(folder));
+    folder_new(folder);
     assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
     assert_int_equal(hb_core_journal_open(core, folder, NULL, NULL, NULL, &error), HB_OK);
     for (size_t p = 0; p < PAGES; p++) {
