@@ -49,7 +49,7 @@ C_SOURCES := $(sort $(wildcard native/*.c native/*.h native/windows/* native/inc
     tests/simulate/*.c tests/simulate/*.h tests/bench/c/*.c))
 # Without what only Windows has the headers for.
 TIDY_SOURCES := $(filter-out native/windows/%,$(filter %.c,$(C_SOURCES)))
-SCRIPTS := build.sh .ci/run .ci/release native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom tests/elf tests/check-elf \
+SCRIPTS := build.sh .ci/run .ci/release native/deps/jansson native/deps/zig native/deps/cross native/deps/sbom native/deps/debian-source tests/cmocka tests/elf tests/check-elf \
     tests/check-library tests/check-files tests/dist tests/reproducible tests/check-classes tests/run-all tests/check-run-all tests/check-release \
     tests/faults/run tests/coverage tests/demo/run
 
@@ -164,9 +164,9 @@ LIBRARY_LD := -shared -Wl,-soname,libheartbeat.so -Wl,--version-script=native/ex
     -Wl,--gc-sections -Wl,--no-undefined -Wl,--as-needed
 # libcrypto's archive, not its shared library: the plugin must need nothing but libc.
 LIBS := $(JANSSON_A) -l:libcrypto.a
-# Programs whose allocations fail on command. It holds for jansson's and libcrypto's allocations too.
-LDFLAGS_test_journal := -Wl,--wrap=openat,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=unlinkat
-LDFLAGS_test_alloc := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=mmap,--wrap=fsync
+# Tests in which calls of the system fail on command. Allocations do in jansson and libcrypto too.
+WRAPPED_test_journal := openat write fsync renameat unlinkat
+WRAPPED_test_alloc := malloc calloc realloc aligned_alloc mmap fsync
 
 FUZZ_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
@@ -429,7 +429,7 @@ $(BUILD)/$(1)/files: $(BUILD)/$(1)/tests/files_main.o $(BUILD)/$(1)/libcore.a $(
 
 $(BUILD)/$(1)/tests/test_%: $(BUILD)/$(1)/tests/test_%.o $(TEST_SUPPORT:%=$(BUILD)/$(1)/tests/%.o) $(BUILD)/$(1)/libcore.a $(JANSSON_A)
 	@echo "  LINK    $$@"
-	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(LDFLAGS_$$(@F)) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a \
+	$(Q)$(CC) $(CFLAGS_$(1)) $(LDFLAGS_$(1)) $$(WRAPPED_$$(@F):%=-Wl,--wrap=%) $$(filter %.o,$$^) $(BUILD)/$(1)/libcore.a \
 	    $(LIBS) -lcmocka -pthread -o $$@
 endef
 $(foreach variant,$(VARIANTS),$(eval $(call variant-rules,$(variant))))
@@ -645,6 +645,44 @@ DIST_PROGRAMS += $(DIST)/$(1)/$(3)$(if $(filter windows,$(2)),.exe)
 
 endef
 
+# cmocka's source, for the tests that are built for other systems. Its header would make a uintptr_t of its own for musl.
+CMOCKA := $(shell tests/cmocka --where)
+CMOCKA_CFLAGS := -isystem $(CMOCKA)/include -D_UINTPTR_T_DEFINED
+CMOCKA_HAS := MALLOC_H INTTYPES_H SIGNAL_H STRUCT_TIMESPEC CLOCK_REALTIME GCC_THREAD_LOCAL_STORAGE
+CMOCKA_HAS_linux := STRINGS_H SIGLONGJMP STRSIGNAL
+
+$(CMOCKA)/src/cmocka.c: | $(BUILD)/log
+	@echo "  DEP     cmocka"
+	$(Q)tests/cmocka >$(BUILD)/log/cmocka.log 2>&1 || { tail -n 30 $(BUILD)/log/cmocka.log >&2; exit 1; }
+
+# $(1) platform, $(2) system, $(3) machine: the tests of the core that are run there.
+define dist-test-rules
+$(DIST)/$(1)/cmocka.o: $(CMOCKA)/src/cmocka.c Makefile | $$(DIST_DEPS_$(1))/lib/libcrypto.a
+	@echo "  CC      cmocka ($(1))"
+	@mkdir -p $$(@D)
+	$(Q)$$(DIST_CC_$(1)) -O1 -w $(patsubst %,-DHAVE_%,$(CMOCKA_HAS) $(CMOCKA_HAS_$(2))) $(CMOCKA_CFLAGS) -c $$< -o $$@
+
+$(DIST)/$(1)/tests/%.o: tests/c/%.c Makefile $(CMOCKA)/src/cmocka.c | $$(DIST_DEPS_$(1))/lib/libcrypto.a
+	@echo "  CC      $$< ($(1))"
+	@mkdir -p $$(@D)
+	$(Q)$$(DIST_CC_$(1)) $(DIST_CFLAGS) $(DIST_CFLAGS_$(3)) $(if $(filter windows,$(2)),-Wno-format-nonliteral) -Itests/c \
+	    $(CMOCKA_CFLAGS) -isystem $$(DIST_DEPS_$(1))/include -MMD -MP -c $$< -o $$@
+
+# zig's driver has no --wrap, its linker has: what is to be wrapped is made one object first.
+$(DIST)/$(1)/tests/test_%$(if $(filter windows,$(2)),.exe): $(DIST)/$(1)/tests/test_%.o $(TEST_SUPPORT:%=$(DIST)/$(1)/tests/%.o) \
+    $(patsubst %,$(DIST)/$(1)/%.o,$(CORE_UNITS)) $(DIST)/$(1)/cmocka.o
+	@echo "  LINK    $$@"
+	$(Q)parts=($$(filter-out %/cmocka.o,$$^) $$(DIST_DEPS_$(1))/lib/libjansson.a $$(DIST_DEPS_$(1))/lib/libcrypto.a); \
+	wrapped="$$(WRAPPED_$$(basename $$(@F)):%=--wrap=%)"; if [ -n "$$$$wrapped" ]; then \
+	    $$(firstword $$(DIST_CC_$(1))) ld.lld -r $$$$wrapped "$$$${parts[@]}" -o $$@.wrapped.o; parts=($$@.wrapped.o); \
+	fi; \
+	$$(DIST_CC_$(1)) $(if $(findstring musl,$(1)),-static) "$$$${parts[@]}" $(DIST)/$(1)/cmocka.o \
+	    $(if $(filter windows,$(2)),$(DIST_LD_windows),-lpthread -lm) -o $$@
+
+DIST_PROGRAMS += $(patsubst %,$(DIST)/$(1)/tests/%$(if $(filter windows,$(2)),.exe),$(shell tests/dist tests $(1)))
+
+endef
+
 # $(1) platform, $(2) system, $(3) machine
 define dist-rules
 DIST_LIBRARY_$(1) := $(DIST_STAGE)/native/$(1)/$(DIST_NAME_$(2))
@@ -676,6 +714,7 @@ DIST_LIBRARIES += $$(DIST_LIBRARY_$(1))
 # The core that can be run: it replays recordings, and does what it does with files. Of musl without a dynamic loader, so
 # that it runs anywhere.
 $(foreach program,replay files,$(call dist-program-rules,$(1),$(2),$(program)))
+$(call dist-test-rules,$(1),$(2),$(3))
 endef
 $(foreach p,$(PLATFORMS),$(eval $(call dist-rules,$(p),$(firstword $(subst -, ,$(p))),$(lastword $(subst -, ,$(p))))))
 
@@ -685,7 +724,7 @@ $(DIST)/windows-x86_64/platform.o: native/windows/platform.c Makefile plugin.xml
 	@mkdir -p $(@D)
 	$(Q)$(DIST_CC_windows-x86_64) $(filter-out -D_POSIX_C_SOURCE=%,$(DIST_CFLAGS)) -c $< -o $@
 
--include $(wildcard $(DIST)/*/*.d)
+-include $(wildcard $(DIST)/*/*.d $(DIST)/*/tests/*.d)
 
 $(DIST)/heartbeat-native.properties: $(DIST_LIBRARIES) plugin.xml
 	$(Q){ echo 'version=$(VERSION)'; cd $(DIST_STAGE); for file in native/*/*; do \
@@ -722,7 +761,7 @@ dist: $(DIST)/heartbeat.jar
 	@tests/dist table $(DIST)
 
 ## platforms: writes the table of docs/platforms.md
-platforms: $(DIST_PLUGIN)
+platforms: $(DIST_PLUGIN) $(DIST_JRES)
 	$(Q)tests/dist table $(DIST) >$(DIST)/table.md
 	$(Q)sed -i -e "/^<!-- table/,/^<!-- end of table/{/^<!--/!d}" docs/platforms.md
 	$(Q)sed -i -e "/^<!-- table/r $(DIST)/table.md" docs/platforms.md

@@ -203,7 +203,7 @@ dist)
     install dist
     echo "Building the plugin for every platform"
     make --no-print-directory "$jobs" dist
-    make --no-print-directory dist-test
+    make --no-print-directory "$jobs" dist-test
     echo "$PWD/build/dist/heartbeat.jar"
     ;;
 demo)
