@@ -1,22 +1,12 @@
 /*
  * scan.c - finds who is due (timers.h), a stretch of all sessions at a time. What is looked at is fetched before, all
- * of one kind at once: a tick meets nothing in the caches, not even what translates addresses, and the misses of one
- * after another would be most of its time.
+ * of one kind at once.
  */
 #include "core.h"
+#include "fetch.h"
 
 /* With more suspects than so many who are not due, what is known of their block is no good any more. */
 #define INNOCENT 8
-
-/* By reading it: of many prefetches at once, processors drop some. */
-static void fetch(const void *begin, size_t bytes)
-{
-    const volatile char *at = begin;
-
-    for (size_t i = 0; i < bytes; i += 64)
-        (void)__atomic_load_n(at + i, __ATOMIC_RELAXED);
-    (void)__atomic_load_n(at + bytes - 1, __ATOMIC_RELAXED);
-}
 
 static const uint32_t *seen_of(const hb_core *core, size_t block)
 {
@@ -46,7 +36,7 @@ static void prefetch_blocks(const hb_core *core, size_t at)
     size_t all = core->page_count * HB_PAGE_BLOCKS;
     size_t end = all - at < HB_SCAN_STRETCH ? all : at + HB_SCAN_STRETCH;
 
-    for (; at < end; at += 64 / sizeof core->soonest[0])
+    for (; at < end; at += HB_FETCH_LINE / sizeof core->soonest[0])
         __builtin_prefetch(core->soonest + at);
 }
 
@@ -56,8 +46,8 @@ static void look_at_reads(hb_core *core, hb_scan *s)
     size_t count = s->count;
 
     for (size_t k = 0; k < count; k++) {
-        fetch(core->blocks + s->blocks[k], sizeof core->blocks[0]);
-        fetch(seen_of(core, s->blocks[k]), HB_TIMERS_BLOCK * sizeof(uint32_t));
+        hb_fetch(core->blocks + s->blocks[k], sizeof core->blocks[0]);
+        hb_fetch(seen_of(core, s->blocks[k]), HB_TIMERS_BLOCK * sizeof(uint32_t));
     }
     s->count = 0;
     for (size_t k = 0; k < count; k++) {
@@ -82,7 +72,7 @@ static void find_suspects(hb_core *core, hb_scan *s)
     }
     for (size_t k = 0; k < s->count; k++) {
         for (uint64_t left = s->due[k]; left; left &= left - 1)
-            fetch(slots_of(core, s->blocks[k]) + __builtin_ctzll(left), sizeof(hb_slot));
+            hb_fetch(slots_of(core, s->blocks[k]) + __builtin_ctzll(left), sizeof(hb_slot));
     }
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "activity.h"
+#include "fetch.h"
 
 _Static_assert(HB_WHY_COUNT <= HB_SERIES_REASONS, "there is room for each reason");
 _Static_assert(sizeof(hb_point) == 8 + 8 * HB_STATES + 4 * (1 + 7 + HB_SERIES_REASONS + HB_RTT_BUCKETS + 1),
@@ -18,6 +19,7 @@ static const struct ring {
     size_t count;
     int64_t step_ms;
 } RINGS[] = {{0, 360, 10000}, {360, 288, 300000}, {648, 336, 1800000}};
+#define RING_COUNT (sizeof RINGS / sizeof RINGS[0])
 
 static const uint8_t MAGIC[8] = {'H', 'B', 'S', 'E', 'R', 'I', 'E', 'S'};
 #define VERSION 1u
@@ -61,9 +63,15 @@ int64_t hb_rtt_percentile(const uint32_t counts[HB_RTT_BUCKETS], unsigned percen
     return HB_RTT_BOUNDS_US[HB_RTT_BUCKETS - 2]; /* or more */
 }
 
+static hb_point *point_at(hb_series *series, const struct ring *ring, int64_t place)
+{
+    return &series->points[ring->first + (size_t)(place % (int64_t)ring->count)];
+}
+
+/* The same, and empty if something older was there. */
 static hb_point *point_of(hb_series *series, const struct ring *ring, int64_t place)
 {
-    hb_point *point = &series->points[ring->first + (size_t)(place % (int64_t)ring->count)];
+    hb_point *point = point_at(series, ring, place);
 
     if (point->place != place) {
         memset(point, 0, sizeof *point);
@@ -88,8 +96,14 @@ static void add(hb_point *point, const hb_totals *before, const hb_totals *now)
 
 void hb_series_tick(hb_series *series, const hb_totals *now, int64_t wall_ms)
 {
-    for (size_t r = 0; wall_ms > 0 && r < sizeof RINGS / sizeof RINGS[0]; r++)
-        add(point_of(series, &RINGS[r], wall_ms / RINGS[r].step_ms + 1), &series->before, now);
+    int64_t places[RING_COUNT];
+
+    for (size_t r = 0; wall_ms > 0 && r < RING_COUNT; r++) {
+        places[r] = wall_ms / RINGS[r].step_ms + 1;
+        hb_fetch(point_at(series, &RINGS[r], places[r]), sizeof(hb_point));
+    }
+    for (size_t r = 0; wall_ms > 0 && r < RING_COUNT; r++)
+        add(point_of(series, &RINGS[r], places[r]), &series->before, now);
     series->before = *now;
 }
 

@@ -64,6 +64,11 @@ final class NativeCore implements AutoCloseable {
     private volatile ByteBuffer[] pages = new ByteBuffer[0];
     private long handle;
 
+    /** What {@link #advance} filled last, and where it lies: to ask for that takes longer than much of a tick. */
+    private ByteBuffer actions;
+
+    private long actionsAt;
+
     /** The last word of the core before a deed. */
     static final class Order {
         static final Order NONE = new Order(NOTHING, 0, "");
@@ -280,10 +285,18 @@ final class NativeCore implements AutoCloseable {
      * @return tick &lt;&lt; 32 | number of actions; if that fills the buffer, call again with the same times; negative:
      *     a code
      */
+    @SuppressWarnings("ReferenceEquality") // the same buffer, and not one with the same in it
     long advance(long nowUs, long wallMs, ByteBuffer actions) {
         call.lock();
         try {
-            return handle == 0 ? CLOSED : advance0(handle, nowUs, wallMs, actions);
+            if (handle == 0) {
+                return CLOSED;
+            }
+            if (actions != this.actions) {
+                actionsAt = addressOf0(actions);
+                this.actions = actions;
+            }
+            return advance0(handle, nowUs, wallMs, actionsAt, actions.capacity() / ACTION_BYTES);
         } finally {
             call.unlock();
         }
@@ -653,7 +666,7 @@ final class NativeCore implements AutoCloseable {
 
     private static native int closed0(long handle, long token);
 
-    private static native long advance0(long handle, long nowUs, long wallMs, ByteBuffer actions);
+    private static native long advance0(long handle, long nowUs, long wallMs, long at, int capacity);
 
     private static native byte[] begin0(long handle, long token, int verb, int facts, long nowUs);
 
