@@ -421,6 +421,9 @@ static void test_acts(void **state)
             stage_close(&s);
         } while (failed);
         print_message("  %s: %ld allocations\n", act->name, which - 1);
+        /* An OpenSSL that looks its algorithms up anew for each ping makes hundreds. */
+        if (act->other == HB_ECRYPTO)
+            assert_in_range(which - 1, 1, 50);
         free(expected);
         free(json);
     }
