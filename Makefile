@@ -645,9 +645,10 @@ DIST_PROGRAMS += $(DIST)/$(1)/$(3)$(if $(filter windows,$(2)),.exe)
 
 endef
 
-# cmocka's source, for the tests that are built for other systems. Its header would make a uintptr_t of its own for musl.
+# cmocka's source, for the tests that are built for other systems. Its header would make a uintptr_t of its own for Linux
+# without glibc.
 CMOCKA := $(shell tests/cmocka --where)
-CMOCKA_CFLAGS := -isystem $(CMOCKA)/include -D_UINTPTR_T_DEFINED
+CMOCKA_CFLAGS_linux := -D_UINTPTR_T_DEFINED
 CMOCKA_HAS := MALLOC_H INTTYPES_H SIGNAL_H STRUCT_TIMESPEC CLOCK_REALTIME GCC_THREAD_LOCAL_STORAGE
 CMOCKA_HAS_linux := STRINGS_H SIGLONGJMP STRSIGNAL
 
@@ -660,13 +661,13 @@ define dist-test-rules
 $(DIST)/$(1)/cmocka.o: $(CMOCKA)/src/cmocka.c Makefile | $$(DIST_DEPS_$(1))/lib/libcrypto.a
 	@echo "  CC      cmocka ($(1))"
 	@mkdir -p $$(@D)
-	$(Q)$$(DIST_CC_$(1)) -O1 -w $(patsubst %,-DHAVE_%,$(CMOCKA_HAS) $(CMOCKA_HAS_$(2))) $(CMOCKA_CFLAGS) -c $$< -o $$@
+	$(Q)$$(DIST_CC_$(1)) -O1 -w $(patsubst %,-DHAVE_%,$(CMOCKA_HAS) $(CMOCKA_HAS_$(2))) $(CMOCKA_CFLAGS_$(2)) -isystem $(CMOCKA)/include -c $$< -o $$@
 
 $(DIST)/$(1)/tests/%.o: tests/c/%.c Makefile $(CMOCKA)/src/cmocka.c | $$(DIST_DEPS_$(1))/lib/libcrypto.a
 	@echo "  CC      $$< ($(1))"
 	@mkdir -p $$(@D)
 	$(Q)$$(DIST_CC_$(1)) $(DIST_CFLAGS) $(DIST_CFLAGS_$(3)) $(if $(filter windows,$(2)),-Wno-format-nonliteral) -Itests/c \
-	    $(CMOCKA_CFLAGS) -isystem $$(DIST_DEPS_$(1))/include -MMD -MP -c $$< -o $$@
+	    $(CMOCKA_CFLAGS_$(2)) -isystem $(CMOCKA)/include -isystem $$(DIST_DEPS_$(1))/include -MMD -MP -c $$< -o $$@
 
 # zig's driver has no --wrap, its linker has: what is to be wrapped is made one object first.
 $(DIST)/$(1)/tests/test_%$(if $(filter windows,$(2)),.exe): $(DIST)/$(1)/tests/test_%.o $(TEST_SUPPORT:%=$(DIST)/$(1)/tests/%.o) \
