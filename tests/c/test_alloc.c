@@ -788,6 +788,7 @@ static void test_journal(void **state)
         assert_int_equal(hb_core_import(r.core, "carol", 5, RIG_WALL_MS - 2000, "away", 4), 1);
         failed = false;
         fail_at = ++which;
+        int erased = hb_core_forget(r.core, "erin", 4);
         int opened = hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error);
         int imported = hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 1000, "Gone fishing", 12);
         int flushed = opened == HB_OK ? hb_core_journal_flush(r.core, NULL, NULL, &error) : HB_OK;
@@ -795,7 +796,7 @@ static void test_journal(void **state)
         int rekeyed = opened == HB_OK ? hb_core_journal_flush(r.core, NULL, NULL, &error) : HB_OK;
         again = failed;
         fail_at = -1;
-        const int codes[] = {opened, imported, flushed, rekeyed};
+        const int codes[] = {erased, opened, imported, flushed, rekeyed};
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
             assert_true(codes[i] >= 0 ||
                         (failed && (codes[i] == HB_ENOMEM || codes[i] == HB_ECRYPTO || codes[i] == HB_EJOURNAL)));

@@ -3,6 +3,7 @@ package org.igniterealtime.openfire.heartbeat.suite;
 import static org.igniterealtime.openfire.heartbeat.suite.Times.TICK;
 import static org.igniterealtime.openfire.heartbeat.suite.Times.sleep;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -127,7 +128,8 @@ final class JournalLateRow {
     }
 
     private String told(String key) {
-        return journal().get(key).isJsonNull() ? "" : journal().get(key).getAsString();
+        JsonElement told = journal().get(key);
+        return told.isJsonNull() ? "" : told.getAsString();
     }
 
     /** 0: unknown. */
