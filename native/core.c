@@ -148,7 +148,8 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
         __atomic_store_n(hb_cell_of(core, slot), read, __ATOMIC_RELAXED);
         __atomic_store_n(hb_seen_of(core, slot), read, __ATOMIC_RELAXED);
         hb_session session = hb_session_opened(hb_clock_tick_of(&core->clock, opened_us));
-        uint32_t due = hb_session_due(session, hb_slot_moment(core, slot), &core->policy);
+        hb_moment moment = hb_slot_moment(core, slot);
+        uint32_t due = hb_session_due(session, &moment, &core->policy);
         hb_slot_set(core, slot, session, due);
         core->counts.opened++;
         if (hb_recording(core))

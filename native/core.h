@@ -265,13 +265,13 @@ void hb_slot_set(hb_core *core, uint32_t slot, hb_session session, uint32_t due)
 void hb_slot_look(hb_core *core, uint32_t slot);
 
 /* Carries out a step that was made at this moment. */
-void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, hb_moment moment);
+void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, const hb_moment *moment);
 
 /* One step of the state machine. If it ends in HB_FREE, the caller unlinks and releases the slot. */
 hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);
 
 /* The same with a moment of which the caller knows more. */
-hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment);
+hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, const hb_moment *moment);
 
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref);
 

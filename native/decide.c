@@ -48,12 +48,12 @@ static bool visit(hb_core *core, uint32_t slot, hb_action *out, size_t *count)
 {
     const hb_session *session = &hb_slot_at(core, slot)->session;
     hb_moment moment = hb_slot_moment(core, slot);
-    hb_step step = hb_session_step(*session, HB_EV_DUE, moment, &core->policy);
+    hb_step step = hb_session_step(*session, HB_EV_DUE, &moment, &core->policy);
 
     if (step.verb == HB_PING && core->pinged >= most_pings(core))
         return false;
     core->pinged += step.verb == HB_PING;
-    hb_slot_take(core, slot, step, moment);
+    hb_slot_take(core, slot, step, &moment);
     if (step.verb != HB_NOTHING)
         out[(*count)++] =
             (hb_action){.token = hb_token_of(core, slot), .verb = (uint32_t)step.verb, .why = (uint32_t)step.why};
@@ -246,7 +246,7 @@ static int begin_ping(hb_core *core, uint32_t slot, int64_t now_us, hb_order *or
         return code; /* nothing has changed: the ping comes again after HB_REPEAT_TICKS */
     hb_moment moment = hb_slot_moment(core, slot);
     moment.late = hb_clock_late(&core->clock, now_us);
-    hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_PING, moment);
+    hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_PING, &moment);
     order->verb = step.verb;
     order->why = step.why;
     if (step.verb == HB_PING) {
@@ -265,7 +265,7 @@ static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_ord
     hb_moment moment = hb_slot_moment(core, slot);
 
     moment.resumable = (facts & HB_FACT_RESUMABLE) != 0;
-    hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_DISCONNECT, moment);
+    hb_step step = hb_slot_apply_at(core, slot, HB_EV_BEGIN_DISCONNECT, &moment);
 
     order->verb = step.verb;
     order->why = step.why;

@@ -66,8 +66,8 @@ static void fill_row(const hb_core *core, uint32_t slot, hb_row *row)
     size_t i = hb_index_of(slot);
     const hb_jid *jid = hb_jid_of(page, i);
     hb_moment moment = moment_of(core, slot);
-    hb_session session = hb_session_seen(page->slots[i].session, moment);
-    uint32_t ends = hb_session_ends(session, moment, &core->policy);
+    hb_session session = hb_session_seen(page->slots[i].session, &moment);
+    uint32_t ends = hb_session_ends(session, &moment, &core->policy);
 
     *row = (hb_row){.token = hb_token_of(core, slot),
                     .rtt_us = page->slots[i].answered_us ? (int64_t)page->slots[i].rtt_us : -1,

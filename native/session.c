@@ -9,13 +9,13 @@ static uint32_t patience(const hb_policy *policy)
 }
 
 /* Does the server itself end the session's silence, and no later than we would? Then nothing is decided for it. */
-static bool left_to_server(hb_moment moment, const hb_policy *policy)
+static bool left_to_server(const hb_moment *moment, const hb_policy *policy)
 {
-    return moment.own && moment.own <= patience(policy);
+    return moment->own && moment->own <= patience(policy);
 }
 
 /* Is a silent session nobody's business, or not ours? */
-static bool may_be_silent(hb_moment moment, const hb_policy *policy)
+static bool may_be_silent(const hb_moment *moment, const hb_policy *policy)
 {
     return !policy->idle || left_to_server(moment, policy);
 }
@@ -27,11 +27,11 @@ static bool last_ping(hb_session session, const hb_policy *policy)
 }
 
 /* Is there nothing to wait for any more? A byte came since, which no event tells of, or pings do not count any more. */
-static bool waits_in_vain(hb_session session, hb_moment moment, const hb_policy *policy)
+static bool waits_in_vain(hb_session session, const hb_moment *moment, const hb_policy *policy)
 {
     if (session.phase != HB_PINGED && session.phase != HB_PINGING)
         return false;
-    return moment.read >= session.since || may_be_silent(moment, policy) || !policy->ping;
+    return moment->read >= session.since || may_be_silent(moment, policy) || !policy->ping;
 }
 
 /* Is it disconnected whatever it says? */
@@ -44,20 +44,20 @@ static bool is_merciless(hb_session session)
  * Has it spoken since its disconnect was decided? What is read while a tick is being made still carries the tick
  * before; an older read can not be meant, as the session had been silent for longer.
  */
-static bool spoke_since(hb_session session, hb_moment moment)
+static bool spoke_since(hb_session session, const hb_moment *moment)
 {
-    return !is_merciless(session) && moment.read + 1 >= session.since;
+    return !is_merciless(session) && moment->read + 1 >= session.since;
 }
 
 /*
  * Pings may come a tick early, disconnects never: a byte of tick r may have come at its end, so one more tick must
  * pass. So a session is gone at most one tick after idle + (retries + 1) * ack_timeout, and never before.
  */
-uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *policy)
+uint32_t hb_session_due(hb_session session, const hb_moment *moment, const hb_policy *policy)
 {
     if (waits_in_vain(session, moment, policy)) {
         if (may_be_silent(moment, policy) || !policy->ping)
-            return hb_timers_later(moment.now, 1); /* the next look forgets the ping */
+            return hb_timers_later(moment->now, 1); /* the next look forgets the ping */
         session.phase = HB_ALIVE;
     }
     switch ((hb_phase)session.phase) {
@@ -70,12 +70,12 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
         if (may_be_silent(moment, policy))
             return HB_NEVER;
         if (!policy->ping)
-            return hb_timers_later(moment.read, patience(policy) + 1);
-        return hb_timers_later(moment.read, policy->idle - moment.jitter);
+            return hb_timers_later(moment->read, patience(policy) + 1);
+        return hb_timers_later(moment->read, policy->idle - moment->jitter);
     case HB_PINGED: {
         /* An answer may be a byte that no event tells of: look as often as such a byte could make a ping due. */
-        uint32_t from = session.since > moment.now ? session.since : moment.now;
-        uint32_t answered = hb_timers_later(from, policy->idle > moment.jitter ? policy->idle - moment.jitter : 1);
+        uint32_t from = session.since > moment->now ? session.since : moment->now;
+        uint32_t answered = hb_timers_later(from, policy->idle > moment->jitter ? policy->idle - moment->jitter : 1);
         uint32_t late = session.flags & HB_S_LATE ? 1 : 0;
         uint32_t unanswered =
             hb_timers_later(session.since, policy->ack_timeout + late + (last_ping(session, policy) ? 1 : 0));
@@ -83,7 +83,7 @@ uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *p
     }
     case HB_CLOSING:
         if (!(session.flags & HB_S_BEGUN) && spoke_since(session, moment))
-            return hb_timers_later(moment.now, 1);
+            return hb_timers_later(moment->now, 1);
         return hb_timers_later(session.since, session.flags & HB_S_BEGUN ? HB_CLOSE_TICKS : HB_REPEAT_TICKS);
     case HB_PINGING:
         return hb_timers_later(session.since, HB_REPEAT_TICKS);
@@ -109,28 +109,28 @@ static void decide(hb_step *step, hb_verb verb, hb_reason why)
     step->next.why = (uint8_t)why;
 }
 
-static void decide_ping(hb_step *step, hb_moment moment, hb_reason why)
+static void decide_ping(hb_step *step, const hb_moment *moment, hb_reason why)
 {
-    enter(&step->next, HB_PINGING, moment.now);
+    enter(&step->next, HB_PINGING, moment->now);
     decide(step, HB_PING, why);
 }
 
-static void decide_disconnect(hb_step *step, hb_moment moment, hb_reason why)
+static void decide_disconnect(hb_step *step, const hb_moment *moment, hb_reason why)
 {
-    enter(&step->next, HB_CLOSING, moment.now);
+    enter(&step->next, HB_CLOSING, moment->now);
     decide(step, HB_DISCONNECT, why);
 }
 
 /* A tick was due. What was due may have moved meanwhile: reads are stored without a word to us. */
-static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
+static void step_due(hb_step *step, const hb_moment *moment, const hb_policy *policy)
 {
     hb_session *next = &step->next;
 
     if (waits_in_vain(*next, moment, policy))
-        enter(next, HB_ALIVE, moment.now);
+        enter(next, HB_ALIVE, moment->now);
     if (next->phase == HB_CLOSING && !(next->flags & HB_S_BEGUN) && spoke_since(*next, moment))
-        enter(next, HB_ALIVE, moment.now);
-    if (moment.now < hb_session_due(*next, moment, policy))
+        enter(next, HB_ALIVE, moment->now);
+    if (moment->now < hb_session_due(*next, moment, policy))
         return;
 
     switch ((hb_phase)next->phase) {
@@ -157,7 +157,7 @@ static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
         break;
     case HB_CLOSING:
         if (next->flags & HB_S_BEGUN) {
-            next->since = moment.now;
+            next->since = moment->now;
             step->verb = HB_ABORT;
             step->why = HB_WHY_STUCK; /* next->why stays: it is why the session ends */
         } else {
@@ -165,7 +165,7 @@ static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
         }
         break;
     case HB_CLOSED:
-        next->since = moment.now;
+        next->since = moment->now;
         next->flags |= HB_S_BEGUN;
         step->verb = HB_UNAVAILABLE;
         step->why = HB_WHY_NOT_TOLD;
@@ -173,13 +173,13 @@ static void step_due(hb_step *step, hb_moment moment, const hb_policy *policy)
     }
 }
 
-static void spare(hb_step *step, hb_moment moment)
+static void spare(hb_step *step, const hb_moment *moment)
 {
-    enter(&step->next, HB_ALIVE, moment.now);
+    enter(&step->next, HB_ALIVE, moment->now);
     decide(step, HB_NOTHING, HB_WHY_SPOKE);
 }
 
-static void begin_ping(hb_step *step, hb_moment moment)
+static void begin_ping(hb_step *step, const hb_moment *moment)
 {
     hb_session *next = &step->next;
 
@@ -190,18 +190,18 @@ static void begin_ping(hb_step *step, hb_moment moment)
         }
         return;
     }
-    if (moment.read >= next->since) {
+    if (moment->read >= next->since) {
         spare(step, moment);
         return;
     }
-    enter(next, HB_PINGED, moment.now);
-    if (moment.late)
+    enter(next, HB_PINGED, moment->now);
+    if (moment->late)
         next->flags |= HB_S_LATE;
     next->pings++;
     decide(step, HB_PING, (hb_reason)next->why);
 }
 
-static void begin_disconnect(hb_step *step, hb_moment moment, const hb_policy *policy)
+static void begin_disconnect(hb_step *step, const hb_moment *moment, const hb_policy *policy)
 {
     hb_session *next = &step->next;
     hb_reason why = (hb_reason)next->why;
@@ -214,10 +214,10 @@ static void begin_disconnect(hb_step *step, hb_moment moment, const hb_policy *p
             spare(step, moment);
             return;
         }
-        if (policy->on_dead == HB_ON_DEAD_CUT || (policy->on_dead == HB_ON_DEAD_AUTO && moment.resumable))
+        if (policy->on_dead == HB_ON_DEAD_CUT || (policy->on_dead == HB_ON_DEAD_AUTO && moment->resumable))
             verb = HB_CUT;
     }
-    next->since = moment.now;
+    next->since = moment->now;
     next->flags |= HB_S_BEGUN;
     decide(step, verb, why);
 }
@@ -233,7 +233,7 @@ static void ask_ping(hb_step *step)
     step->why = HB_WHY_ADMIN;
 }
 
-static void ask_disconnect(hb_step *step, hb_moment moment)
+static void ask_disconnect(hb_step *step, const hb_moment *moment)
 {
     const hb_session *next = &step->next;
 
@@ -256,25 +256,25 @@ static void step_unavailable(hb_step *step, bool logout)
         enter(next, HB_FREE, 0);
 }
 
-static void step_bound(hb_session *next, hb_moment moment)
+static void step_bound(hb_session *next, const hb_moment *moment)
 {
     bool late = next->phase == HB_CLOSING && next->why == HB_WHY_NOT_LOGGED_IN && !(next->flags & HB_S_BEGUN);
 
     if (next->phase == HB_CONNECTED || late)
-        enter(next, HB_ALIVE, moment.now);
+        enter(next, HB_ALIVE, moment->now);
 }
 
-static void step_closed(hb_step *step, hb_moment moment)
+static void step_closed(hb_step *step, const hb_moment *moment)
 {
     if (step->next.phase == HB_CLOSED)
         return;
     if (step->next.flags & HB_S_AVAILABLE)
-        enter(&step->next, HB_CLOSED, moment.now);
+        enter(&step->next, HB_CLOSED, moment->now);
     else
         enter(&step->next, HB_FREE, 0);
 }
 
-static void step_detached(hb_step *step, hb_moment moment)
+static void step_detached(hb_step *step, const hb_moment *moment)
 {
     hb_session *next = &step->next;
     bool ours = next->phase == HB_CLOSING;
@@ -283,12 +283,12 @@ static void step_detached(hb_step *step, hb_moment moment)
         step_closed(step, moment); /* nobody has logged in, nothing can be resumed */
     if (next->phase == HB_FREE || next->phase == HB_CLOSED || next->phase == HB_DETACHED)
         return;
-    enter(next, HB_DETACHED, moment.now);
+    enter(next, HB_DETACHED, moment->now);
     if (ours)
         next->flags |= HB_S_CUT;
 }
 
-hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, const hb_policy *policy)
+hb_step hb_session_step(hb_session session, hb_event event, const hb_moment *moment, const hb_policy *policy)
 {
     hb_step step = {.next = session, .due = HB_NEVER, .verb = HB_NOTHING, .why = HB_WHY_NONE};
     hb_session *next = &step.next;
@@ -309,7 +309,7 @@ hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, co
         break;
     case HB_EV_PONG:
         if (next->phase == HB_PINGED || next->phase == HB_PINGING)
-            enter(next, HB_ALIVE, moment.now);
+            enter(next, HB_ALIVE, moment->now);
         break;
     case HB_EV_DETACHED:
         step_detached(&step, moment);
@@ -350,7 +350,7 @@ hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, co
     return step;
 }
 
-uint32_t hb_session_ends(hb_session session, hb_moment moment, const hb_policy *policy)
+uint32_t hb_session_ends(hb_session session, const hb_moment *moment, const hb_policy *policy)
 {
     session = hb_session_seen(session, moment);
     uint32_t pings = session.pings < policy->retries + 1 ? policy->retries + 1 - session.pings : 0; /* to come */
@@ -362,14 +362,14 @@ uint32_t hb_session_ends(hb_session session, hb_moment moment, const hb_policy *
         return hb_session_due(session, moment, policy);
     case HB_ALIVE:
         if (!ours)
-            return moment.own ? hb_timers_later(moment.read, moment.own) : HB_NEVER; /* by the server itself */
-        return hb_timers_later(moment.read, patience(policy) - (policy->ping ? moment.jitter : 0) + 1);
+            return moment->own ? hb_timers_later(moment->read, moment->own) : HB_NEVER; /* by the server itself */
+        return hb_timers_later(moment->read, patience(policy) - (policy->ping ? moment->jitter : 0) + 1);
     case HB_PINGING:
         return ours ? hb_timers_later(session.since, pings * policy->ack_timeout + 1) : HB_NEVER;
     case HB_PINGED:
         return ours ? hb_timers_later(session.since, (pings + 1) * policy->ack_timeout + late + 1) : HB_NEVER;
     case HB_CLOSING:
-        return moment.now;
+        return moment->now;
     case HB_FREE:
     case HB_DETACHED:
     case HB_CLOSED:
@@ -378,9 +378,9 @@ uint32_t hb_session_ends(hb_session session, hb_moment moment, const hb_policy *
     return HB_NEVER;
 }
 
-hb_session hb_session_seen(hb_session session, hb_moment moment)
+hb_session hb_session_seen(hb_session session, const hb_moment *moment)
 {
-    if (session.phase == HB_PINGED && moment.read >= session.since) {
+    if (session.phase == HB_PINGED && moment->read >= session.since) {
         session.phase = HB_ALIVE;
         session.pings = 0;
     }

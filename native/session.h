@@ -93,16 +93,16 @@ hb_session hb_session_opened(uint32_t opened);
 /* A session that takes over from a detached one, on a connection that is alive. */
 hb_session hb_session_resumed(hb_session from);
 
-hb_step hb_session_step(hb_session session, hb_event event, hb_moment moment, const hb_policy *policy);
+hb_step hb_session_step(hb_session session, hb_event event, const hb_moment *moment, const hb_policy *policy);
 
 /* The tick at which this session must be looked at. */
-uint32_t hb_session_due(hb_session session, hb_moment moment, const hb_policy *policy);
+uint32_t hb_session_due(hb_session session, const hb_moment *moment, const hb_policy *policy);
 
 /* The tick at which it is disconnected if nothing is read from it any more, HB_NEVER if it is not. */
-uint32_t hb_session_ends(hb_session session, hb_moment moment, const hb_policy *policy);
+uint32_t hb_session_ends(hb_session session, const hb_moment *moment, const hb_policy *policy);
 
 /* The session as it is: reads come without a word, so one that was pinged and read from since has answered. */
-hb_session hb_session_seen(hb_session session, hb_moment moment);
+hb_session hb_session_seen(hb_session session, const hb_moment *moment);
 
 const char *hb_transport_name(hb_transport transport);
 const char *hb_phase_name(hb_phase phase);

@@ -106,16 +106,16 @@ hb_moment hb_slot_moment(const hb_core *core, uint32_t slot)
                        .jitter = jitter_of(core, hb_token_of(core, slot))};
 }
 
-void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, hb_moment moment)
+void hb_slot_take(hb_core *core, uint32_t slot, hb_step step, const hb_moment *moment)
 {
     set_session(core, slot, step.next);
-    if (step.next.phase == HB_ALIVE && step.due != HB_NEVER && step.due >= moment.read)
-        set_due_after_read(core, slot, step.due - moment.read, step.due);
+    if (step.next.phase == HB_ALIVE && step.due != HB_NEVER && step.due >= moment->read)
+        set_due_after_read(core, slot, step.due - moment->read, step.due);
     else
         set_due(core, slot, step.due);
 }
 
-hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment moment)
+hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, const hb_moment *moment)
 {
     hb_session session = hb_slot_at(core, slot)->session;
     hb_step step = hb_session_step(session, event, moment, &core->policy);
@@ -126,7 +126,9 @@ hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, hb_moment
 
 hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event)
 {
-    return hb_slot_apply_at(core, slot, event, hb_slot_moment(core, slot));
+    hb_moment moment = hb_slot_moment(core, slot);
+
+    return hb_slot_apply_at(core, slot, event, &moment);
 }
 
 static void put_free(hb_core *core, uint32_t slot)

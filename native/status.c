@@ -154,7 +154,7 @@ static json_t *session_json(hb_core *core, size_t page_at, size_t i)
     if (hb_recording(core))
         hb_record_see(core, slot);
     hb_moment moment = hb_slot_moment(core, slot);
-    session = hb_session_seen(session, moment);
+    session = hb_session_seen(session, &moment);
     json_t *json =
         json_pack("{s:s, s:s, s:b, s:I, s:i, s:o, s:o, s:s}", "transport", hb_transport_name(hb_transport_of(page, i)),
                   "state", hb_phase_name((hb_phase)session.phase), "available", (session.flags & HB_S_AVAILABLE) != 0,

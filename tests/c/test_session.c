@@ -23,7 +23,7 @@ typedef struct story {
 static hb_step happens(story *s, hb_event event, bool resumable)
 {
     hb_moment moment = {.now = s->now, .read = s->read, .own = s->own, .jitter = s->jitter, .resumable = resumable};
-    hb_step step = hb_session_step(s->session, event, moment, &s->policy);
+    hb_step step = hb_session_step(s->session, event, &moment, &s->policy);
     s->session = step.next;
     s->due = step.due;
     return step;
@@ -183,7 +183,7 @@ static void test_late_ping(void **state)
     story s = logged_in(plain);
     expect(&s, NOW + 10, HB_PING, HB_WHY_IDLE);
     hb_moment moment = {.now = s.now, .read = s.read, .late = true};
-    hb_step step = hb_session_step(s.session, HB_EV_BEGIN_PING, moment, &plain);
+    hb_step step = hb_session_step(s.session, HB_EV_BEGIN_PING, &moment, &plain);
     assert_int_equal(step.verb, HB_PING);
     s.session = step.next;
     expect(&s, NOW + 10 + 5 + 2, HB_DISCONNECT, HB_WHY_NO_ANSWER);
@@ -516,7 +516,7 @@ static void test_due_is_never_late(void **state)
             each.session = hb_session_opened(NOW);
         }
         each.jitter = dice_below(&d, policy.idle);
-        each.due = hb_session_due(each.session, (hb_moment){.now = NOW, .read = NOW, .jitter = each.jitter}, &policy);
+        each.due = hb_session_due(each.session, &(hb_moment){.now = NOW, .read = NOW, .jitter = each.jitter}, &policy);
         story due = each;
         uint32_t delay = dice_below(&d, 4);
         uint32_t begin_at = 0;
@@ -562,7 +562,7 @@ static void test_every_phase_and_event(void **state)
                 for (size_t t = 0; t < sizeof ticks / sizeof ticks[0]; t++) {
                     hb_session session = {.phase = (uint8_t)phase, .flags = (uint8_t)flags, .since = ticks[t]};
                     hb_moment moment = {.now = ticks[t], .read = ticks[t] / 2};
-                    hb_step step = hb_session_step(session, (hb_event)event, moment, &plain);
+                    hb_step step = hb_session_step(session, (hb_event)event, &moment, &plain);
                     assert_in_range(step.next.phase, HB_FREE, HB_CLOSED);
                     assert_true(step.due == HB_NEVER || step.due >= ticks[t] / 2);
                     bool order = step.verb == HB_CLOSE || step.verb == HB_CUT;
