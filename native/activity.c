@@ -72,7 +72,7 @@ uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length)
     return hb_siphash_fast(users->seed, name, length);
 }
 
-static hb_user_ref find(const hb_users *users, uint64_t hash, const char *name, size_t length)
+hb_user_ref hb_users_known(const hb_users *users, uint64_t hash, const char *name, size_t length)
 {
     const hb_user_stripe *stripe = &users->stripes[hb_stripe_of(hash)];
     hb_place_key k = hb_place_key_of(hash, name, length);
@@ -89,7 +89,7 @@ hb_user *hb_users_find(const hb_users *users, const char *name, size_t length)
 
 hb_user_ref hb_users_ref(const hb_users *users, const char *name, size_t length)
 {
-    return find(users, hb_users_hash(users, name, length), name, length);
+    return hb_users_known(users, hb_users_hash(users, name, length), name, length);
 }
 
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out)
@@ -141,6 +141,16 @@ const char *hb_user_name(const hb_users *users, const hb_user *user, size_t *len
     return place->name;
 }
 
+void hb_users_lock(hb_users *users, uint64_t hash)
+{
+    pthread_mutex_lock(&users->stripes[hb_stripe_of(hash)].lock);
+}
+
+void hb_users_unlock(hb_users *users, uint64_t hash)
+{
+    pthread_mutex_unlock(&users->stripes[hb_stripe_of(hash)].lock);
+}
+
 void hb_user_lock(hb_users *users, const hb_user *user)
 {
     pthread_mutex_lock(&users->stripes[hb_stripe_of_user(user)].lock);
@@ -152,6 +162,11 @@ void hb_user_unlock(hb_users *users, const hb_user *user)
 
     __atomic_store_n(stripe->changes, *stripe->changes + 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&stripe->lock);
+}
+
+void hb_user_leave(hb_users *users, const hb_user *user)
+{
+    pthread_mutex_unlock(&users->stripes[hb_stripe_of_user(user)].lock);
 }
 
 static uint32_t units_of(size_t name_length)
@@ -309,23 +324,40 @@ hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref)
     return HB_NO_USER;
 }
 
+char *hb_status_copy(const char *status, size_t length)
+{
+    size_t cut = hb_utf8_cut(status, strnlen(status, length), HB_STATUS_MAX);
+    char *copy = malloc(cut + 1);
+
+    if (copy) {
+        memcpy(copy, status, cut);
+        copy[cut] = '\0';
+    }
+    return copy;
+}
+
+static size_t bytes_of(const char *status)
+{
+    return status ? strlen(status) + 1 : 0;
+}
+
+char *hb_user_swap_status(hb_users *users, hb_user *user, char *status)
+{
+    char *old = user->status;
+
+    if (status || old)
+        __atomic_add_fetch(&users->bytes, bytes_of(status) - bytes_of(old), __ATOMIC_RELAXED);
+    __atomic_store_n(&user->status, status, __ATOMIC_RELAXED);
+    return old;
+}
+
 int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_t length)
 {
-    char *copy = NULL;
+    char *copy = status ? hb_status_copy(status, length) : NULL;
 
-    if (status) {
-        length = hb_utf8_cut(status, strnlen(status, length), HB_STATUS_MAX);
-        copy = malloc(length + 1);
-        if (!copy)
-            return HB_ENOMEM;
-        memcpy(copy, status, length);
-        copy[length] = '\0';
-        users->bytes += length + 1;
-    }
-    if (user->status)
-        users->bytes -= strlen(user->status) + 1;
-    free(user->status);
-    user->status = copy;
+    if (status && !copy)
+        return HB_ENOMEM;
+    free(hb_user_swap_status(users, user, copy));
     return HB_OK;
 }
 

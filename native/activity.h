@@ -9,8 +9,9 @@
  * again.
  *
  * Memory   The table owns its users and their texts; a user stays where it is until it is forgotten.
- * Threads  hb_users_peek may be called by any. For everything else the caller holds the core's lock, and hb_user_lock
- *          while it changes what hb_users_peek looks at: when the user was seen, and sessions.
+ * Threads  hb_users_peek may be called by any. Who makes, forgets or goes through users holds all parts of the core
+ *          (core.h), and the user's stripe while what hb_users_peek looks at changes: when the user was seen, and
+ *          sessions. Who holds one part takes the stripe too, and may find and change one user.
  */
 #ifndef HB_ACTIVITY_H
 #define HB_ACTIVITY_H
@@ -21,6 +22,9 @@
 #include "siphash.h"
 
 #define HB_NO_SLOT UINT32_MAX
+
+/* What one thread writes to while others write to what lies beside it shares no line of the caches with that. */
+#define HB_APART _Alignas(64)
 
 /* Which user, in 4 bytes. */
 typedef uint32_t hb_user_ref;
@@ -61,9 +65,25 @@ static inline hb_reason hb_user_why(const hb_user *user)
     return (hb_reason)(user->end & HB_USER_WHY);
 }
 
+/* Other threads may look at the stripe meanwhile, which never changes. */
+static inline void hb_user_set_end(hb_user *user, uint64_t end)
+{
+    __atomic_store_n(&user->end, end, __ATOMIC_RELAXED);
+}
+
+static inline void hb_user_mark(hb_user *user, uint64_t mark)
+{
+    hb_user_set_end(user, user->end | mark);
+}
+
+static inline void hb_user_unmark(hb_user *user, uint64_t mark)
+{
+    hb_user_set_end(user, user->end & ~mark);
+}
+
 static inline void hb_user_set_why(hb_user *user, hb_reason why)
 {
-    user->end = (user->end & ~(uint64_t)HB_USER_WHY) | ((unsigned)why & HB_USER_WHY);
+    hb_user_set_end(user, (user->end & ~(uint64_t)HB_USER_WHY) | ((unsigned)why & HB_USER_WHY));
 }
 
 static inline int64_t hb_user_offline_ms(const hb_user *user)
@@ -73,7 +93,13 @@ static inline int64_t hb_user_offline_ms(const hb_user *user)
 
 static inline void hb_user_set_offline_ms(hb_user *user, int64_t ms)
 {
-    user->end = (uint64_t)ms << 16 | (user->end & 0xffff);
+    hb_user_set_end(user, (uint64_t)ms << 16 | (user->end & 0xffff));
+}
+
+/* Also for who does not hold the lock of the stripe: it may be another one at once. */
+static inline bool hb_user_has_status(const hb_user *user)
+{
+    return __atomic_load_n(&user->status, __ATOMIC_RELAXED) != NULL;
 }
 
 /* 32 bytes, so that none lies in two cache lines. */
@@ -84,7 +110,7 @@ typedef struct hb_user_place {
 } hb_user_place;
 
 typedef struct hb_user_stripe {
-    pthread_mutex_t lock;
+    HB_APART pthread_mutex_t lock;
     hb_user_place **chunks;
     uint32_t capacity; /* places: less than a chunk, or whole ones */
     uint32_t count;
@@ -127,6 +153,13 @@ hb_user *hb_users_find(const hb_users *users, const char *name, size_t length);
 /* The same as what it is referred to by, or HB_NO_USER. */
 hb_user_ref hb_users_ref(const hb_users *users, const char *name, size_t length);
 
+/* The same by its hash, with the lock of its stripe for who holds one part only. */
+hb_user_ref hb_users_known(const hb_users *users, uint64_t hash, const char *name, size_t length);
+
+/* The lock of the stripe that a hash belongs to. Where its user is changed, hb_user_unlock is its end. */
+void hb_users_lock(hb_users *users, uint64_t hash);
+void hb_users_unlock(hb_users *users, uint64_t hash);
+
 /* What hb_users_get wants to know of a name. May be called by any thread. */
 uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length);
 
@@ -161,6 +194,9 @@ hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref);
 void hb_user_lock(hb_users *users, const hb_user *user);
 void hb_user_unlock(hb_users *users, const hb_user *user);
 
+/* The same where what hb_users_peek tells is as it was. */
+void hb_user_leave(hb_users *users, const hb_user *user);
+
 /* When a byte was last read from a session of the user's that is over; wall time in ms, 0: never. */
 int64_t hb_user_seen_ms(const hb_users *users, const hb_user *user);
 void hb_user_set_seen_ms(hb_users *users, const hb_user *user, int64_t ms);
@@ -170,7 +206,13 @@ void hb_user_set_sessions(hb_users *users, hb_user *user, uint32_t slot);
 /* Not NUL-terminated; it is good until a user is made or forgotten. */
 const char *hb_user_name(const hb_users *users, const hb_user *user, size_t *length);
 
-/* Keeps a copy of a status, cut to HB_STATUS_MAX; NULL forgets it. On HB_ENOMEM the old one stays. */
+/* A copy of a status, cut to HB_STATUS_MAX, to be freed. NULL: out of memory. */
+char *hb_status_copy(const char *status, size_t length);
+
+/* The user has this one, which may be NULL, and owns it. Returns what it had, to be freed. */
+char *hb_user_swap_status(hb_users *users, hb_user *user, char *status);
+
+/* Keeps a copy of a status; NULL forgets it. On HB_ENOMEM the old one stays. */
 int hb_user_set_status(hb_users *users, hb_user *user, const char *status, size_t length);
 
 /* The wall clock was set back by `ms` and is `wall_ms` now: times that lie in its future are taken back by as much. */

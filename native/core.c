@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* the adaptive mutex of glibc */
-
 #include "core.h"
 
 #include <stdlib.h>
@@ -9,24 +7,9 @@
 
 #define IDLE_DEFAULT_MS INT64_C(360000) /* of Openfire's xmpp.client.idle */
 
-/* It is held for so short a time that whoever finds it taken rather tries again a few times than goes to sleep. */
-static bool make_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t attributes;
-
-    if (pthread_mutexattr_init(&attributes) != 0)
-        return false;
-#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
-    (void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-#endif
-    bool made = pthread_mutex_init(lock, &attributes) == 0;
-    pthread_mutexattr_destroy(&attributes);
-    return made;
-}
-
 int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms, hb_core **out)
 {
-    hb_core *core = calloc(1, sizeof *core);
+    hb_core *core = hb_memory_new(sizeof *core);
     uint64_t seeds[3];
     int code = HB_OK;
 
@@ -50,14 +33,14 @@ int hb_core_new(const hb_core_options *options, int64_t now_us, int64_t wall_ms,
     core->vacant = code == HB_OK ? hb_memory_new(sizeof *core->vacant) : NULL;
     if (code == HB_OK && (!core->series || !core->vacant))
         code = HB_ENOMEM;
-    if (code == HB_OK && !make_lock(&core->lock))
+    if (code == HB_OK && !hb_parts_init(core))
         code = HB_ENOMEM;
     if (code != HB_OK) {
         hb_users_close(&core->users);
         hb_traces_close(&core->traces);
         free(core->series);
         hb_memory_free(core->vacant, sizeof *core->vacant);
-        free(core);
+        hb_memory_free(core, sizeof *core);
         return code;
     }
     core->seed = seeds[0];
@@ -81,19 +64,19 @@ void hb_core_free(hb_core *core)
     hb_users_close(&core->users);
     hb_traces_close(&core->traces);
     free(core->series);
-    pthread_mutex_destroy(&core->lock);
-    free(core);
+    hb_parts_close(core);
+    hb_memory_free(core, sizeof *core);
 }
 
 int hb_core_add_page(hb_core *core, uint32_t *cells)
 {
     if (!cells || (uintptr_t)cells % HB_CELL_BYTES)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     int code = hb_slots_add(core, cells);
     if (code == HB_OK && hb_recording(core))
         hb_record_page(core);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return code;
 }
 
@@ -120,11 +103,11 @@ int hb_core_configure(hb_core *core, const char *json, size_t length, int64_t id
         if (code < 0)
             return code;
     }
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_core_set_policy(core, &policy);
     if (hb_recording(core))
         hb_record_policy(core);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return HB_OK;
 }
 
@@ -132,11 +115,16 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
                  hb_token *out)
 {
     uint32_t slot;
+    int code = HB_OK;
 
     if ((unsigned)transport > HB_BOSH || own_s > HB_OWN_MAX)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
-    int code = hb_slots_take(core, &slot);
+    size_t open_in = __atomic_load_n(&hb_lane_of(core)->page, __ATOMIC_RELAXED);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)(open_in * HB_PAGE_CELLS));
+    if (!hb_slots_take_of(core, open_in, &slot)) {
+        hb_hold_all(&hold);
+        code = hb_slots_take(core, &slot);
+    }
     if (code == HB_OK) {
         hb_page *page = hb_page_of(core, slot);
         size_t i = hb_index_of(slot);
@@ -151,12 +139,12 @@ int hb_core_open(hb_core *core, hb_transport transport, uint32_t own_s, int64_t 
         hb_moment moment = hb_slot_moment(core, slot);
         uint32_t due = hb_session_due(session, &moment, &core->policy);
         hb_slot_set(core, slot, session, due);
-        core->counts.opened++;
+        hb_part_of(core, slot)->counts.opened++;
         if (hb_recording(core))
             hb_record_open(core, slot, opened_us, read_us);
         *out = hb_token_of(core, slot);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
 }
 
@@ -174,9 +162,26 @@ size_t hb_bare_length(const char *jid, size_t length)
     return slash ? (size_t)(slash - jid) : length;
 }
 
-/* node: of which user, 0: nobody's. */
-static int bind_slot(hb_core *core, uint32_t slot, const char *text, size_t length, size_t node, uint64_t hash)
+/* A session is a user's. False: nobody knows them. */
+static bool link_user(hb_core *core, uint32_t slot, uint64_t hash, const char *name, size_t length)
 {
+    hb_users_lock(&core->users, hash);
+    hb_user_ref ref = hb_users_known(&core->users, hash, name, length);
+    if (!ref) {
+        hb_users_unlock(&core->users, hash);
+        return false;
+    }
+    hb_slot_link(core, slot, ref);
+    hb_user_unlock(&core->users, hb_user_at(&core->users, ref));
+    return true;
+}
+
+#define NOT_ALONE 1 /* a user is to be made, for which everything is to be held */
+
+/* node: of which user, 0: nobody's. Anything but HB_OK has changed nothing. */
+static int bind_slot(const hb_hold *hold, uint32_t slot, const char *text, size_t length, size_t node, uint64_t hash)
+{
+    hb_core *core = hold->core;
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
     const hb_jid *jid = hb_jid_of(page, i);
@@ -186,51 +191,73 @@ static int bind_slot(hb_core *core, uint32_t slot, const char *text, size_t leng
     int code = hb_jid_keep(core, page, i, text, length);
     if (code < 0)
         return code;
-    if (node) {
-        hb_user_ref user = hb_users_get(&core->users, hash, text, node);
-        if (!user) {
-            hb_jid_drop(page, i);
-            return HB_ENOMEM;
-        }
-        hb_slot_link(core, slot, user);
+    if (node && !hold->part && !hb_users_get(&core->users, hash, text, node))
+        code = HB_ENOMEM;
+    else if (node && !link_user(core, slot, hash, text, node))
+        code = NOT_ALONE;
+    if (code != HB_OK) {
+        hb_jid_drop(page, i);
+        return code;
     }
     (void)hb_slot_apply(core, slot, HB_EV_BOUND);
     return HB_OK;
 }
 
-int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length, bool anonymous)
+static int bound(const hb_hold *hold, hb_token token, const char *jid, size_t length, size_t node, uint64_t hash)
 {
-    int code = HB_ESTALE;
+    hb_core *core = hold->core;
     uint32_t slot;
 
+    if (!hb_slot_find(core, token, &slot))
+        return HB_ESTALE;
+    if (hb_recording(core))
+        hb_record_see(core, slot);
+    int code = bind_slot(hold, slot, jid, length, node, hash);
+    if (code == HB_OK && hb_recording(core))
+        hb_record_bound(core, slot);
+    return code;
+}
+
+int hb_core_bound(hb_core *core, hb_token token, const char *jid, size_t length, bool anonymous)
+{
     if (!jid || !length || length > HB_JID_MAX)
         return HB_EINVAL;
     /* What can be done before the lock is taken. */
     size_t node = anonymous ? 0 : hb_node_length(jid, length);
     uint64_t hash = hb_users_hash(&core->users, jid, node);
-    pthread_mutex_lock(&core->lock);
-    if (hb_slot_find(core, token, &slot)) {
-        if (hb_recording(core))
-            hb_record_see(core, slot);
-        code = bind_slot(core, slot, jid, length, node, hash);
-        if (code == HB_OK && hb_recording(core))
-            hb_record_bound(core, slot);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
+    int code = bound(&hold, token, jid, length, node, hash);
+    if (code == NOT_ALONE) {
+        hb_hold_all(&hold);
+        code = bound(&hold, token, jid, length, node, hash);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
+}
+
+/* What a user's presence says: a status, or NULL. Returns what it said before, to be freed. */
+static char *set_status(hb_core *core, hb_user_ref ref, char *status)
+{
+    hb_user *user = hb_user_at(&core->users, ref);
+
+    if (!status && !hb_user_has_status(user))
+        return NULL;
+    hb_user_lock(&core->users, user);
+    char *old = hb_user_swap_status(&core->users, user, status);
+    hb_last_touch(core, ref);
+    hb_user_leave(&core->users, user);
+    return old;
 }
 
 static int take_available(hb_core *core, uint32_t slot)
 {
-    hb_user *user = hb_user_of(core, slot);
+    hb_user_ref user = hb_slot_at(core, slot)->user;
 
     if (!hb_slot_at(core, slot)->jid)
         return HB_EINVAL; /* nobody to be available yet */
     (void)hb_slot_apply(core, slot, HB_EV_AVAILABLE);
-    if (user && user->status) {
-        (void)hb_user_set_status(&core->users, user, NULL, 0);
-        hb_last_touch(core, hb_slot_at(core, slot)->user);
-    }
+    if (user)
+        free(set_status(core, user, NULL));
     return HB_OK;
 }
 
@@ -239,7 +266,7 @@ int hb_core_available(hb_core *core, hb_token token)
     int code = HB_ESTALE;
     uint32_t slot;
 
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
     if (hb_slot_find(core, token, &slot)) {
         if (hb_recording(core))
             hb_record_event(core, slot, "available");
@@ -247,30 +274,33 @@ int hb_core_available(hb_core *core, hb_token token)
         if (hb_recording(core))
             hb_record_answer(core, code);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
 }
 
 int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_t length, bool closed)
 {
+    const bool says = status && !closed;
+    char *copy = says ? hb_status_copy(status, length) : NULL;
     int code = HB_ESTALE;
     uint32_t slot;
 
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
     if (hb_slot_find(core, token, &slot)) {
-        hb_user *user = hb_user_of(core, slot);
+        hb_user_ref user = hb_slot_at(core, slot)->user;
         if (hb_recording(core)) {
             hb_record_event(core, slot, closed ? "told" : "unavailable");
             hb_record_answer(core, HB_OK);
         }
         hb_step step = hb_slot_apply(core, slot, closed ? HB_EV_TOLD : HB_EV_LOGOUT);
-        code = user ? hb_user_set_status(&core->users, user, closed ? NULL : status, length) : HB_OK;
-        if (user)
-            hb_last_touch(core, hb_slot_at(core, slot)->user);
+        code = user && says && !copy ? HB_ENOMEM : HB_OK;
+        if (user && code == HB_OK)
+            copy = set_status(core, user, copy);
         if (step.next.phase == HB_FREE)
             hb_slot_release(core, slot);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
+    free(copy);
     return code;
 }
 
@@ -280,20 +310,21 @@ static int in_charge(hb_core *core, int64_t now_us)
         return 0;
     if (now_us - core->advanced_us <= HB_IN_CHARGE_US)
         return 1;
-    if (!core->doubted_us)
-        core->doubted_us = now_us;
-    return now_us - core->doubted_us < HB_DOUBT_US ? HB_ASK_AGAIN : 0;
+    int64_t doubted_us = __atomic_load_n(&core->doubted_us, __ATOMIC_RELAXED);
+    if (!doubted_us)
+        __atomic_store_n(&core->doubted_us, doubted_us = now_us, __ATOMIC_RELAXED);
+    return now_us - doubted_us < HB_DOUBT_US ? HB_ASK_AGAIN : 0;
 }
 
 int hb_core_in_charge(hb_core *core, int64_t now_us)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_any(core);
     int answer = in_charge(core, now_us);
     if (answer != 1 && hb_recording(core)) { /* else nothing has changed */
         hb_record_timed(core, now_us, HB_NO_SLOT, "charge");
         hb_record_answer(core, answer);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return answer;
 }
 
@@ -302,9 +333,9 @@ int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
     int code = HB_ESTALE;
     uint32_t slot;
 
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
     if (hb_slot_find(core, token, &slot)) {
-        core->counts.idle_events++;
+        hb_part_of(core, slot)->counts.idle_events++;
         /* A second clock found silence: have a look on the next tick, whatever ours says. */
         hb_slot_look(core, slot);
         code = in_charge(core, now_us);
@@ -313,48 +344,56 @@ int hb_core_idle(hb_core *core, hb_token token, int64_t now_us)
             hb_record_answer(core, code);
         }
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
 }
 
-static int take_pong(hb_core *core, uint32_t slot, const char *id, size_t length, int64_t now_us)
+/* What was found in the id of a ping. */
+typedef struct pong {
+    int code; /* of hb_pingid_check */
+    hb_token token;
+    int64_t sent_us;
+} pong;
+
+static int take_pong(hb_core *core, uint32_t slot, const pong *answer, int64_t now_us)
 {
     hb_page *page = hb_page_of(core, slot);
     size_t i = hb_index_of(slot);
-    hb_token token = 0;
-    int64_t sent_us = 0;
-    int code = hb_pingid_check(core->ping_key, id, length, &token, &sent_us);
+    hb_counts *counts = &hb_part_of(core, slot)->counts;
+    int64_t sent_us = answer->sent_us;
 
-    if (code < 0)
-        return code;
-    if (code == 0 || token != hb_token_of(core, slot) || sent_us <= page->slots[i].answered_us) {
-        core->counts.forged_pongs++;
+    if (answer->code < 0)
+        return answer->code;
+    if (answer->code == 0 || answer->token != hb_token_of(core, slot) || sent_us <= page->slots[i].answered_us) {
+        counts->forged_pongs++;
         return 0;
     }
     int64_t rtt = now_us > sent_us ? now_us - sent_us : 0;
     page->slots[i].answered_us = sent_us;
     page->slots[i].rtt_us = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
-    core->counts.pongs++;
-    core->counts.rtt[hb_rtt_bucket(page->slots[i].rtt_us)]++;
-    core->counts.rtt_us += page->slots[i].rtt_us;
+    counts->pongs++;
+    counts->rtt[hb_rtt_bucket(page->slots[i].rtt_us)]++;
+    counts->rtt_us += page->slots[i].rtt_us;
     (void)hb_slot_apply(core, slot, HB_EV_PONG);
     return 1;
 }
 
 int hb_core_pong(hb_core *core, hb_token token, const char *id, size_t length, int64_t now_us)
 {
+    pong answer = {0};
     int code = HB_ESTALE;
     uint32_t slot;
 
-    pthread_mutex_lock(&core->lock);
+    answer.code = hb_pingid_check(core->ping_key, id, length, &answer.token, &answer.sent_us);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
     if (hb_slot_find(core, token, &slot)) {
         if (hb_recording(core))
             hb_record_pong(core, slot, id, length, now_us);
-        code = take_pong(core, slot, id, length, now_us);
+        code = take_pong(core, slot, &answer, now_us);
         if (hb_recording(core))
             hb_record_answer(core, code);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
 }
 
@@ -397,6 +436,7 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
         trace_end(core, slot, before, (hb_phase)step.next.phase);
 
     if (user && over && before.phase != HB_CLOSED) {
+        hb_user_lock(&core->users, user);
         hb_user_set_why(user, end_of(before));
         hb_slot_unlink(core, slot);
         if (user->sessions == HB_NO_SLOT) {
@@ -404,6 +444,7 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
             hb_gone_note(core, hb_slot_at(core, slot)->user);
         }
         hb_last_touch(core, hb_slot_at(core, slot)->user);
+        hb_user_unlock(&core->users, user);
     }
     if (step.next.phase == HB_FREE)
         hb_slot_release(core, slot);
@@ -414,7 +455,7 @@ static int end(hb_core *core, hb_token token, hb_event event)
     int code = HB_ESTALE;
     uint32_t slot;
 
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
     if (hb_slot_find(core, token, &slot)) {
         if (hb_recording(core)) {
             hb_record_event(core, slot, event == HB_EV_DETACHED ? "detached" : "closed");
@@ -423,7 +464,7 @@ static int end(hb_core *core, hb_token token, hb_event event)
         end_session(core, slot, event);
         code = HB_OK;
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
 }
 
@@ -463,14 +504,17 @@ static int resume(hb_core *core, uint32_t from, uint32_t to)
         return code;
     session = hb_session_resumed(session);
     if (old->user) {
-        /* In this order, so that nobody sees the user without a session. */
+        const hb_user *user = hb_user_of(core, from);
+        hb_user_lock(&core->users, user);
         hb_slot_link(core, to, old->user);
         hb_slot_unlink(core, from);
+        hb_user_unlock(&core->users, user);
     }
     hb_slot_set(core, to, session, 0);
     hb_slot_release(core, from);
+    (void)hb_core_traces(core); /* what came before is before it */
     hb_trace_slot(core, to, HB_NOTHING, HB_WHY_RESUMED);
-    core->counts.resumed++;
+    hb_part_of(core, to)->counts.resumed++;
     return HB_OK;
 }
 
@@ -480,7 +524,7 @@ int hb_core_resumed(hb_core *core, hb_token from, hb_token to)
     uint32_t old;
     uint32_t slot;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     if (hb_slot_find(core, from, &old) && hb_slot_find(core, to, &slot)) {
         if (hb_recording(core)) {
             hb_record_see(core, old);
@@ -491,7 +535,7 @@ int hb_core_resumed(hb_core *core, hb_token from, hb_token to)
         if (hb_recording(core))
             hb_record_answer(core, code);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return code;
 }
 
@@ -513,7 +557,7 @@ int hb_core_ask(hb_core *core, hb_token token, hb_verb verb, hb_action *action)
 
     if (verb != HB_PING && verb != HB_DISCONNECT)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     if (core->stopped)
         code = 0;
     else if (hb_slot_find(core, token, &slot)) {
@@ -525,32 +569,35 @@ int hb_core_ask(hb_core *core, hb_token token, hb_verb verb, hb_action *action)
         if (hb_recording(core))
             hb_record_answer(core, code);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return code;
 }
 
 void hb_core_stop(hb_core *core)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     core->stopped = true;
     if (hb_recording(core))
         hb_record(core, "stop\n");
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
 }
 
 int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity *out)
 {
-    hb_user *user = hb_users_find(&core->users, name, length);
+    uint64_t hash = hb_users_hash(&core->users, name, length);
 
-    if (!user)
+    hb_users_lock(&core->users, hash);
+    hb_user_ref ref = hb_users_known(&core->users, hash, name, length);
+    if (!ref) {
+        hb_users_unlock(&core->users, hash);
         return 0;
-    hb_user_lock(&core->users, user);
+    }
+    hb_user *user = hb_user_at(&core->users, ref);
     for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->next) {
         if (hb_recording(core))
             hb_record_see(core, slot);
         hb_slot_see(core, user, slot); /* kept, so that what was told once never goes back */
     }
-    hb_user_unlock(&core->users, user);
     int64_t seen_ms = hb_user_seen_ms(&core->users, user);
     out->seen_ms = seen_ms < core->clock.wall_ms ? seen_ms : core->clock.wall_ms;
     int64_t offline_ms = hb_user_offline_ms(user);
@@ -564,6 +611,7 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
     out->length = user->status ? strlen(user->status) : 0;
     if (user->status)
         memcpy(out->status, user->status, out->length);
+    hb_user_unlock(&core->users, user);
     return 1;
 }
 
@@ -573,9 +621,9 @@ int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out)
 
     if (found && out->online) {
         hb_activity activity;
-        pthread_mutex_lock(&core->lock);
+        hb_hold hold = hb_hold_any(core);
         found = hb_core_activity(core, user, length, &activity);
-        pthread_mutex_unlock(&core->lock);
+        hb_let_go(&hold);
         out->ms = activity.seen_ms;
         out->online = activity.online;
         return found;
@@ -588,15 +636,15 @@ int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out)
 
 void hb_core_count_changes(hb_core *core, uint32_t *changes)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_users_count_in(&core->users, changes);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
 }
 
 int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_any(core);
     int found = hb_core_activity(core, user, length, out);
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return found;
 }

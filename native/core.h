@@ -1,8 +1,13 @@
 /*
  * core.h - the core's insides, for core.c, decide.c, slots.c and status.c.
  *
- * Threads  One lock guards everything but the cells. It is held for one event, or for the scan of 32 pages, or of as
- * many who are due as a page has. Users have locks of their own beside it (activity.h), taken after it.
+ * Threads  Pages are in parts with a lock each. Who holds all of them, which is called the core's lock, may do
+ *          everything. Who holds one (hb_hold) may read what is the whole core's, and change the sessions of the pages
+ *          in it, but for `next` and `prev` of those that are on a user's list: these, and what is known of the user,
+ *          are under the lock of the user's stripe (activity.h). What all write to has locks of its own. Parts are
+ *          taken first, in their order, then a stripe, then the others. Cells are nobody's. One part is held for one
+ *          event, all of them for the scan of 32 pages, or of as many who are due as a page has. While it is recorded,
+ *          everything takes all: a recording is one list.
  */
 #ifndef HB_CORE_H
 #define HB_CORE_H
@@ -71,7 +76,8 @@ typedef struct hb_shelf {
     uint32_t since;      /* when its first free slot was given back */
     uint16_t first;      /* free slot, the one that is free for longest */
     uint16_t last;
-    uint16_t free; /* how many; 0 while it is given back */
+    uint16_t free;  /* how many; 0 while it is given back */
+    char apart[64]; /* from the next one, of another part: these are not aligned */
 } hb_shelf;
 
 /* A free slot is not given away for so many ticks if there are others: what comes late for it then meets nobody. */
@@ -85,24 +91,47 @@ typedef struct hb_decision {
     char jid[HB_DECISION_JID]; /* cut; empty: not logged in */
 } hb_decision;
 
+#define HB_COUNTS(X)                                                                                                   \
+    X(opened)                                                                                                          \
+    X(over) /* slots given back: closed, or resumed elsewhere */                                                       \
+    X(idle_events)                                                                                                     \
+    X(pings)                                                                                                           \
+    X(pongs)                                                                                                           \
+    X(forged_pongs) /* with the look of ours, but made up, repeated or another session's */                            \
+    X(spared)                                                                                                          \
+    X(closes)                                                                                                          \
+    X(cuts)                                                                                                            \
+    X(aborts)                                                                                                          \
+    X(told)                                                                                                            \
+    X(resumed)                                                                                                         \
+    X(stale)  /* events for sessions that were over */                                                                 \
+    X(rtt_us) /* of all pings */
+
 typedef struct hb_counts {
-    uint64_t opened;
-    uint64_t over; /* slots given back: closed, or resumed elsewhere */
-    uint64_t idle_events;
-    uint64_t pings;
-    uint64_t pongs;
-    uint64_t forged_pongs; /* with the look of ours, but made up, repeated or another session's */
-    uint64_t spared;
-    uint64_t closes;
-    uint64_t cuts;
-    uint64_t aborts;
-    uint64_t told;
-    uint64_t resumed;
-    uint64_t stale;                          /* events for sessions that were over */
+#define X(name) uint64_t name;
+    HB_COUNTS(X)
+#undef X
     uint64_t disconnects[HB_SERIES_REASONS]; /* closed and cut, by reason */
     uint64_t rtt[HB_RTT_BUCKETS];            /* round trips of pings */
-    uint64_t rtt_us;                         /* all of them */
 } hb_counts;
+
+/* Some of the pages, each HB_PARTS-th, with what is counted of their sessions. */
+#define HB_PARTS 16u
+
+typedef struct hb_part {
+    HB_APART pthread_mutex_t lock;
+    uint32_t phases[HB_CLOSED + 1]; /* sessions in each */
+    hb_counts counts;
+    hb_traces_waiting traces;
+} hb_part;
+
+/* Where a processor opens sessions; all of them in one page until they meet there. */
+#define HB_LANES 16u
+#define HB_NO_PAGE SIZE_MAX
+
+typedef struct hb_lane {
+    HB_APART size_t page; /* that the last slot was given away of, HB_NO_PAGE: of none in this tick */
+} hb_lane;
 
 typedef struct hb_keeper hb_keeper;
 
@@ -119,7 +148,9 @@ typedef struct hb_journal_report {
 } hb_journal_report;
 
 struct hb_core {
-    pthread_mutex_t lock;
+    hb_users users;
+    hb_part parts[HB_PARTS];
+    hb_lane lanes[HB_LANES];
     hb_clock clock;
     hb_policy policy;
     hb_recorder *recorder; /* NULL: nothing is recorded; each event asks, so it lies beside what they all need */
@@ -130,38 +161,38 @@ struct hb_core {
     size_t page_count;
     hb_page *vacant; /* all of its slots are free, and not to be had */
     size_t vacancies;
-    size_t open_in;  /* the page that the last slot was given away of */
-    size_t tidied;   /* a page each tick */
-    size_t cursor;   /* slot that the next call of an unfinished tick goes on with */
-    size_t first;    /* slot that this tick began with; it ends before it, when all others were looked at */
-    bool wrapped;    /* the last slot is behind the cursor */
+    size_t tidied; /* a page each tick */
+    size_t cursor; /* slot that the next call of an unfinished tick goes on with */
+    size_t first;  /* slot that this tick began with; it ends before it, when all others were looked at */
+    bool crowded;  /* threads have met in this tick in the page that they opened sessions in */
+    bool stopped;
+    bool wipe;        /* the disk still has users that were forgotten: a snapshot is to be made */
+    bool touched_all; /* all users are to be written to the journal */
+    bool sweep;       /* it is to be looked whether somebody was not here for too long */
+    bool wrapped;     /* the last slot is behind the cursor */
     uint32_t held;   /* the first that was due a ping which was one too many for a tick: the next tick begins with it */
     uint32_t pinged; /* pings of this tick */
     size_t jid_bytes;
-    hb_users users;
     uint8_t ping_key[HB_PINGID_KEY];
     uint64_t seed;
     int64_t advanced_us;
-    int64_t doubted_us; /* when hb_core_idle first missed an advance, 0: none is missed */
-    bool stopped;
-    uint32_t phases[HB_CLOSED + 1]; /* sessions in each */
-    hb_counts counts;
-    uint64_t decision_count;
-    hb_decision decisions[HB_DECISIONS];
-    hb_traces traces;
+    int64_t doubted_us;  /* when hb_core_idle first missed an advance, 0: none is missed */
+    uint32_t most_pings; /* of this tick */
     hb_series *series;
+    hb_decision decisions[HB_DECISIONS];
+    pthread_mutex_t traces_lock; /* of decisions and traces */
+    uint64_t decision_count;
+    hb_traces traces;
     uint32_t *copies; /* of all cells, while it is recorded */
     size_t copy_count;
-    hb_keeper *keeper; /* last.c: the journal; NULL: nothing is kept on disk */
     hb_journal_report report;
-    hb_user_ref *touched; /* users that are to be written to it */
+    hb_keeper *keeper;          /* last.c: the journal; NULL: nothing is kept on disk */
+    pthread_mutex_t users_lock; /* of `touched` and `gone` */
+    hb_user_ref *touched;       /* users that are to be written to it */
     size_t touched_count;
     size_t touched_room;
-    bool wipe;        /* the disk still has users that were forgotten: a snapshot is to be made */
-    bool touched_all; /* all of them are */
-    bool sweep;       /* it is to be looked whether somebody was not here for too long */
-    struct {          /* who was forgotten before there is a journal, which may still have them */
-        char *names;  /* each NUL-terminated */
+    struct {         /* who was forgotten before there is a journal, which may still have them */
+        char *names; /* each NUL-terminated */
         size_t length;
     } erased;
     struct { /* users.c: whose last session ended */
@@ -174,11 +205,75 @@ struct hb_core {
     hb_recorder *recorder_next; /* of a recording that begins with the next tick */
 };
 
+/* parts.c: false: nothing was made. */
+bool hb_parts_init(hb_core *core);
+void hb_parts_close(hb_core *core);
+
+/* All parts. */
+void hb_core_lock(hb_core *core);
+void hb_core_unlock(hb_core *core);
+
+/* What a thread holds: one part, or all of them. */
+typedef struct hb_hold {
+    hb_core *core;
+    pthread_mutex_t *part; /* NULL: all */
+} hb_hold;
+
+static inline size_t hb_part_number(uint32_t slot)
+{
+    return slot / HB_PAGE_CELLS % HB_PARTS;
+}
+
+/* The part that a slot is in. */
+static inline hb_part *hb_part_of(hb_core *core, uint32_t slot)
+{
+    return &core->parts[hb_part_number(slot)];
+}
+
+/* All traces, with all parts held: none of them waits any more. */
+hb_traces *hb_core_traces(hb_core *core);
+
+/* What all parts have counted, with all of them held. */
+void hb_core_counts(const hb_core *core, hb_counts *out);
+uint32_t hb_core_phase(const hb_core *core, hb_phase phase);
+
+/* The one that is this thread's now. */
+hb_lane *hb_lane_of(hb_core *core);
+
 /* Whether what happens is to be written down. */
 static inline bool hb_recording(const hb_core *core)
 {
     return __builtin_expect(core->recorder != NULL, 0);
 }
+
+/* One becomes all: what was seen before may have changed. */
+void hb_hold_all(hb_hold *hold);
+
+/* The lock of a part that others have. */
+void hb_wait_for(hb_core *core, uint32_t slot);
+
+/* Holds the part of a slot, which need not be one; all of them while it is recorded. */
+static inline hb_hold hb_hold_slot(hb_core *core, uint32_t slot)
+{
+    hb_hold hold = {.core = core, .part = &hb_part_of(core, slot)->lock};
+
+    if (pthread_mutex_trylock(hold.part) != 0)
+        hb_wait_for(core, slot);
+    if (hb_recording(core))
+        hb_hold_all(&hold);
+    return hold;
+}
+
+static inline void hb_let_go(const hb_hold *hold)
+{
+    if (hold->part)
+        pthread_mutex_unlock(hold->part);
+    else
+        hb_core_unlock(hold->core);
+}
+
+/* Any part, for who only asks. */
+hb_hold hb_hold_any(hb_core *core);
 
 static inline hb_page *hb_page_of(const hb_core *core, uint32_t slot)
 {
@@ -237,13 +332,18 @@ static inline hb_transport hb_transport_of(const hb_page *page, size_t i)
     return (hb_transport)(page->slots[i].own >> HB_OWN_BITS);
 }
 
-/* slots.c: the store of sessions. The caller holds the lock. */
+/*
+ * slots.c: the store of sessions. The caller holds all parts, or the slot's where it says so.
+ */
 
 int hb_slots_add(hb_core *core, uint32_t *cells);
 void hb_slots_free(hb_core *core);
 
 /* A free slot, of as low a page as can be, so that the others become empty. HB_EFULL, HB_ENOMEM. */
 int hb_slots_take(hb_core *core, uint32_t *slot);
+
+/* The same of this page, whose part is held. False: it has none. */
+bool hb_slots_take_of(hb_core *core, size_t page, uint32_t *slot);
 
 /* Has a page that was given back, or does nothing. HB_ENOMEM. */
 int hb_slots_wake(hb_core *core, size_t page);
@@ -255,7 +355,7 @@ void hb_slots_tidy(hb_core *core);
 int hb_slots_copy(hb_core *core);
 void hb_slots_uncopy(hb_core *core);
 
-/* The slot of a token, if it is still that token's. */
+/* The slot of a token, if it is still that token's. All that follows of one slot wants its part only. */
 bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot);
 
 hb_moment hb_slot_moment(const hb_core *core, uint32_t slot);
@@ -273,9 +373,10 @@ hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);
 /* The same with a moment of which the caller knows more. */
 hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, const hb_moment *moment);
 
+/* With the lock of the user, as the next two. */
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref);
 
-/* Keeps what was seen of a session with its user, whose lock the caller holds. */
+/* Keeps what was seen of a session with its user. */
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot);
 
 /* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */

@@ -10,35 +10,45 @@ void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
     size_t all = jid ? jid->length : 0;
     size_t bare = hb_bare_length(text, all);
 
-    hb_traces_add(&core->traces,
-                  (hb_trace){.token = hb_token_of(core, slot),
-                             .whom = hb_siphash(core->users.seed, text, all),
-                             .user = hb_siphash(core->users.seed, text, bare),
-                             .tick = core->clock.tick,
-                             .verb = (uint8_t)verb,
-                             .why = (uint8_t)why},
-                  bare < all ? text + bare + 1 : "", bare < all ? all - bare - 1 : 0);
+    hb_trace trace = {.token = hb_token_of(core, slot),
+                      .whom = hb_siphash(core->users.seed, text, all),
+                      .user = hb_siphash(core->users.seed, text, bare),
+                      .tick = core->clock.tick,
+                      .verb = (uint8_t)verb,
+                      .why = (uint8_t)why};
+    hb_traces_waiting *waiting = &hb_part_of(core, slot)->traces;
+    const char *resource = bare < all ? text + bare + 1 : "";
+    size_t length = bare < all ? all - bare - 1 : 0;
+
+    if (hb_traces_wait(waiting, &trace, resource, length))
+        return;
+    pthread_mutex_lock(&core->traces_lock);
+    hb_traces_take(&core->traces, waiting);
+    hb_traces_add(&core->traces, &trace, resource, length);
+    pthread_mutex_unlock(&core->traces_lock);
 }
 
 static void remember(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
-    hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
     const hb_jid *jid = hb_jid_of(hb_page_of(core, slot), hb_index_of(slot));
     size_t length = jid ? hb_utf8_cut(jid->text, jid->length, HB_DECISION_JID) : 0;
 
+    pthread_mutex_lock(&core->traces_lock);
+    hb_decision *decision = &core->decisions[core->decision_count++ % HB_DECISIONS];
     decision->tick = core->clock.tick;
     decision->verb = (uint8_t)verb;
     decision->why = (uint8_t)why;
     decision->jid_length = (uint16_t)length;
     if (jid)
         memcpy(decision->jid, jid->text, length);
+    pthread_mutex_unlock(&core->traces_lock);
     hb_trace_slot(core, slot, verb, why);
 }
 
 /* As many as the policy says, but let no round of all sessions take more than ten ticks. */
 static uint32_t most_pings(const hb_core *core)
 {
-    size_t tenth = (core->page_count * HB_PAGE_CELLS - core->phases[HB_FREE] + 9) / 10;
+    size_t tenth = (core->page_count * HB_PAGE_CELLS - hb_core_phase(core, HB_FREE) + 9) / 10;
 
     return tenth > core->policy.pings_per_tick ? (uint32_t)tenth : core->policy.pings_per_tick;
 }
@@ -50,7 +60,7 @@ static bool visit(hb_core *core, uint32_t slot, hb_action *out, size_t *count)
     hb_moment moment = hb_slot_moment(core, slot);
     hb_step step = hb_session_step(*session, HB_EV_DUE, &moment, &core->policy);
 
-    if (step.verb == HB_PING && core->pinged >= most_pings(core))
+    if (step.verb == HB_PING && core->pinged >= core->most_pings)
         return false;
     core->pinged += step.verb == HB_PING;
     hb_slot_take(core, slot, step, &moment);
@@ -148,15 +158,17 @@ static void begin_round(hb_core *core)
 
 static void keep_series(hb_core *core)
 {
-    const hb_counts *c = &core->counts;
+    hb_counts counts;
     hb_totals now;
 
-#define X(name) now.name = c->name;
+    hb_core_counts(core, &counts);
+#define X(name) now.name = counts.name;
     HB_SERIES_COUNTS(X)
 #undef X
-    memcpy(now.disconnects, c->disconnects, sizeof now.disconnects);
-    memcpy(now.rtt, c->rtt, sizeof now.rtt);
-    memcpy(now.sessions, core->phases, sizeof now.sessions);
+    memcpy(now.disconnects, counts.disconnects, sizeof now.disconnects);
+    memcpy(now.rtt, counts.rtt, sizeof now.rtt);
+    for (int phase = HB_FREE; phase <= HB_CLOSED; phase++)
+        now.sessions[phase] = hb_core_phase(core, (hb_phase)phase);
     hb_series_tick(core->series, &now, core->clock.wall_ms);
 }
 
@@ -171,8 +183,10 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
     }
     core->advanced_us = now_us;
     core->doubted_us = 0;
+    core->most_pings = most_pings(core);
     if (core->clock.tick != before) {
         core->pinged = 0;
+        (void)hb_core_traces(core);
         keep_series(core);
         hb_slots_tidy(core);
     }
@@ -198,7 +212,7 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
 
     if (!out || !capacity)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     if (core->recorder_next)
         hb_record_begin(core);
     if (hb_recording(core))
@@ -209,12 +223,12 @@ int hb_core_advance(hb_core *core, int64_t now_us, int64_t wall_ms, hb_action *o
         if (hb_recording(core))
             core->recorder->scans++;
         /* Let waiting events in between pages. */
-        pthread_mutex_unlock(&core->lock);
-        pthread_mutex_lock(&core->lock);
+        hb_core_unlock(core);
+        hb_core_lock(core);
     }
     if (hb_recording(core))
         hb_record_actions(core, out, written, more);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     *count = written;
     return more;
 }
@@ -252,16 +266,17 @@ static int begin_ping(hb_core *core, uint32_t slot, int64_t now_us, hb_order *or
     if (step.verb == HB_PING) {
         order->length = HB_PINGID_LENGTH;
         memcpy(order->text, id, HB_PINGID_LENGTH);
-        core->counts.pings++;
+        hb_part_of(core, slot)->counts.pings++;
     }
     if (step.why != HB_WHY_NONE)
         remember(core, slot, step.verb, step.why);
-    core->counts.spared += step.why == HB_WHY_SPOKE;
+    hb_part_of(core, slot)->counts.spared += step.why == HB_WHY_SPOKE;
     return HB_OK;
 }
 
 static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_order *order)
 {
+    hb_counts *counts = &hb_part_of(core, slot)->counts;
     hb_moment moment = hb_slot_moment(core, slot);
 
     moment.resumable = (facts & HB_FACT_RESUMABLE) != 0;
@@ -271,10 +286,10 @@ static int begin_disconnect(hb_core *core, uint32_t slot, unsigned facts, hb_ord
     order->why = step.why;
     if (step.why != HB_WHY_NONE)
         remember(core, slot, step.verb, step.why);
-    core->counts.spared += step.why == HB_WHY_SPOKE;
-    core->counts.closes += step.verb == HB_CLOSE;
-    core->counts.cuts += step.verb == HB_CUT;
-    core->counts.disconnects[step.why] += step.verb != HB_NOTHING;
+    counts->spared += step.why == HB_WHY_SPOKE;
+    counts->closes += step.verb == HB_CLOSE;
+    counts->cuts += step.verb == HB_CUT;
+    counts->disconnects[step.why] += step.verb != HB_NOTHING;
     return HB_OK;
 }
 
@@ -285,7 +300,7 @@ static int begin_abort(hb_core *core, uint32_t slot, hb_order *order)
     order->verb = step.verb;
     order->why = step.why;
     if (step.verb == HB_ABORT) {
-        core->counts.aborts++;
+        hb_part_of(core, slot)->counts.aborts++;
         remember(core, slot, step.verb, step.why);
     }
     return HB_OK;
@@ -304,7 +319,7 @@ static int begin_unavailable(hb_core *core, uint32_t slot, hb_order *order)
         order->why = step.why;
         order->length = jid->length;
         memcpy(order->text, jid->text, jid->length);
-        core->counts.told++;
+        hb_part_of(core, slot)->counts.told++;
         remember(core, slot, step.verb, step.why);
     } else {
         /* What contacts believe of that JID is the other session's now, and its end ends it. */
@@ -341,7 +356,9 @@ int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, i
     order->verb = HB_NOTHING;
     order->why = HB_WHY_NONE;
     order->length = 0;
-    pthread_mutex_lock(&core->lock);
+    hb_hold hold = hb_hold_slot(core, (uint32_t)token);
+    if (verb == HB_UNAVAILABLE)
+        hb_hold_all(&hold); /* for the user's other sessions */
     if (core->stopped)
         code = HB_OK;
     else if (hb_slot_find(core, token, &slot)) {
@@ -351,6 +368,6 @@ int hb_core_begin(hb_core *core, hb_token token, hb_verb verb, unsigned facts, i
         if (hb_recording(core))
             hb_record_order(core, code, order);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_let_go(&hold);
     return code;
 }

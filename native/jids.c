@@ -28,7 +28,7 @@ static uint32_t room_for(uint32_t units)
 static void move(hb_core *core, hb_texts *texts, unsigned char *bytes, uint32_t room)
 {
     hb_memory_free(texts->bytes, bytes_of(texts->room));
-    core->jid_bytes += bytes_of(room) - bytes_of(texts->room);
+    __atomic_add_fetch(&core->jid_bytes, bytes_of(room) - bytes_of(texts->room), __ATOMIC_RELAXED);
     texts->bytes = bytes;
     texts->room = room;
 }

@@ -40,26 +40,34 @@ typedef struct hearing {
 
 /* All that follows with the core's lock held. */
 
+static bool has_room(hb_core *core)
+{
+    if (core->touched_count < core->touched_room)
+        return true;
+    size_t room = core->touched_room ? core->touched_room * 2 : 256;
+    hb_user_ref *touched = realloc(core->touched, room * sizeof *touched);
+    if (!touched)
+        return false;
+    core->touched = touched;
+    core->touched_room = room;
+    return true;
+}
+
 void hb_last_touch(hb_core *core, hb_user_ref ref)
 {
     hb_user *user = hb_user_at(&core->users, ref);
 
     if (!core->keeper)
-        user->end |= HB_USER_TOUCHED;
-    if (!core->keeper || core->touched_all || user->end & HB_USER_TOUCHED)
+        hb_user_mark(user, HB_USER_TOUCHED);
+    if (!core->keeper || user->end & HB_USER_TOUCHED)
         return;
-    if (core->touched_count == core->touched_room) {
-        size_t room = core->touched_room ? core->touched_room * 2 : 256;
-        hb_user_ref *touched = realloc(core->touched, room * sizeof *touched);
-        if (!touched) {
-            core->touched_all = true;
-            return;
-        }
-        core->touched = touched;
-        core->touched_room = room;
+    pthread_mutex_lock(&core->users_lock);
+    core->touched_all = core->touched_all || !has_room(core);
+    if (!core->touched_all) {
+        core->touched[core->touched_count++] = ref;
+        hb_user_mark(user, HB_USER_TOUCHED);
     }
-    core->touched[core->touched_count++] = ref;
-    user->end |= HB_USER_TOUCHED;
+    pthread_mutex_unlock(&core->users_lock);
 }
 
 int64_t hb_last_seen(const hb_core *core, const hb_user *user)
@@ -90,7 +98,7 @@ static hb_last last_of(const hb_core *core, const hb_user *user)
 static void untouch_all(hb_core *core)
 {
     for (size_t i = 0; i < core->touched_count; i++)
-        hb_user_at(&core->users, core->touched[i])->end &= ~(uint64_t)HB_USER_TOUCHED;
+        hb_user_unmark(hb_user_at(&core->users, core->touched[i]), HB_USER_TOUCHED);
     core->touched_count = 0;
     core->touched_all = false;
 }
@@ -104,7 +112,7 @@ static int add_touched(hb_core *core, bool *more)
         hb_user *user = hb_user_at(&core->users, core->touched[--core->touched_count]);
         if (!(user->end & HB_USER_TOUCHED))
             continue; /* forgotten since */
-        user->end &= ~(uint64_t)HB_USER_TOUCHED;
+        hb_user_unmark(user, HB_USER_TOUCHED);
         hb_last last = last_of(core, user);
         code = hb_journal_add(core->keeper->journal, &last);
     }
@@ -138,23 +146,23 @@ static int gather(hb_core *core)
     bool more = true;
     int code = HB_OK;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     uint32_t tick = core->clock.tick;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     while (more && code == HB_OK) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         code = add_touched(core, &more);
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
         if (code == HB_OK)
             code = hb_journal_drain(core->keeper->journal, NULL);
     }
     more = true;
     for (size_t at = 0; more && code == HB_OK; at += CHUNK) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         more = at < core->page_count * HB_PAGE_CELLS;
         if (more)
             code = add_read(core, at, CHUNK);
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
         if (code == HB_OK)
             code = hb_journal_drain(core->keeper->journal, NULL);
     }
@@ -187,12 +195,12 @@ static bool has_old(hb_core *core)
     bool found = false;
     bool someone = false;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     int64_t oldest_ms = core->policy.forget_after ? core->clock.wall_ms - (int64_t)core->policy.forget_after * 1000 : 0;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (oldest_ms > 0) {
         do {
-            pthread_mutex_lock(&core->lock);
+            hb_core_lock(core);
             for (size_t i = 0; i < CHUNK && !(found && someone); i++) {
                 at = hb_users_next(&core->users, at);
                 if (!at)
@@ -202,7 +210,7 @@ static bool has_old(hb_core *core)
                 someone = someone || stays;
                 found = found || !stays;
             }
-            pthread_mutex_unlock(&core->lock);
+            hb_core_unlock(core);
         } while (at && !(found && someone));
     }
     core->keeper->oldest_ms = someone ? oldest_ms : 0;
@@ -238,9 +246,9 @@ static int keep_all(hb_core *core, hb_error *error)
     int code = HB_OK;
 
     do {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         code = keep_some(core, &at, error);
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
     } while (at && code == HB_OK);
     return code;
 }
@@ -252,11 +260,11 @@ static int snapshot(hb_core *core, hb_error *error)
 
     if (code < 0)
         return code;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     core->wipe = false;
     core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
     untouch_all(core); /* whoever changes from here on goes to the new journal too */
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     code = keep_all(core, error);
     return code < 0 ? code : hb_journal_snapshot_end(journal, error);
 }
@@ -274,10 +282,10 @@ static int rekey(hb_core *core, bool *changed, hb_error *error)
     if (code < 0)
         return code;
     /* Whoever changed meanwhile is still marked, and goes to the new journal. */
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     core->wipe = false;
     core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return HB_OK;
 }
 
@@ -299,10 +307,10 @@ static void keep_key(const hearing *h, const char *why)
 {
     hb_journal_report *report = &h->core->report;
 
-    pthread_mutex_lock(&h->core->lock);
+    hb_core_lock(h->core);
     bool is_new = why && strcmp(report->key, why) != 0;
     snprintf(report->key, sizeof report->key, "%s", why ? why : "");
-    pthread_mutex_unlock(&h->core->lock);
+    hb_core_unlock(h->core);
     if (is_new)
         tell(h, "%s: the key is not changed: %s", report->folder, why);
 }
@@ -328,9 +336,9 @@ static void change_key(const hearing *h)
         snprintf(keeper->key_seen, sizeof keeper->key_seen, "%s", why);
         return;
     }
-    pthread_mutex_lock(&h->core->lock);
+    hb_core_lock(h->core);
     uint32_t tick = h->core->clock.tick;
-    pthread_mutex_unlock(&h->core->lock);
+    hb_core_unlock(h->core);
     if (tick < keeper->key_tick)
         return;
     bool changed = false;
@@ -351,16 +359,16 @@ static void change_key(const hearing *h)
 /* Has it looked once a day, at the start and with a new policy, for who is to be forgotten. */
 static void sweep(hb_core *core)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     bool due = core->sweep || core->clock.tick >= core->keeper->sweep_tick;
     if (due)
         core->keeper->sweep_tick = core->clock.tick + SWEEP_TICKS;
     core->sweep = false;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (due && has_old(core)) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         core->wipe = true;
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
     }
 }
 
@@ -375,17 +383,17 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
     sweep(core);
     if (!last)
         change_key(h);
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     bool all = core->touched_all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (all || hb_journal_away(keeper->journal) || hb_journal_wants_snapshot(keeper->journal)) {
         int code = snapshot(core, error);
         if (code < 0) {
             /* What was no longer marked is not on disk. */
-            pthread_mutex_lock(&core->lock);
+            hb_core_lock(core);
             core->touched_all = true;
             core->wipe = true;
-            pthread_mutex_unlock(&core->lock);
+            hb_core_unlock(core);
             return code;
         }
     }
@@ -393,9 +401,9 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
     if (code == HB_OK || hb_journal_away(keeper->journal))
         code = hb_journal_flush(keeper->journal, error);
     if (code < 0) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         core->touched_all = true;
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
     }
     return code;
 }
@@ -439,9 +447,9 @@ static void hear_count(void *to, uint64_t hash, size_t records)
 {
     hb_core *core = ((hearing *)to)->core;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_users_reserve(&core->users, hash, records);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
 }
 
 static int hear_lasts(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
@@ -449,10 +457,10 @@ static int hear_lasts(void *to, const hb_last *lasts, const uint64_t *hashes, si
     hb_core *core = ((hearing *)to)->core;
     int code = HB_OK;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     for (size_t i = 0; i < count && code == HB_OK; i++)
         code = take(core, &lasts[i], hashes[i]);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return code;
 }
 
@@ -469,7 +477,7 @@ static void report(hb_core *core, int code, const hb_error *error)
 {
     hb_journal_report *r = &core->report;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     r->on_disk = code == HB_OK;
     if (code == HB_OK)
         r->reason[0] = '\0';
@@ -484,7 +492,7 @@ static void report(hb_core *core, int code, const hb_error *error)
         r->bytes = hb_journal_bytes(core->keeper->journal);
         r->written = hb_journal_written(core->keeper->journal);
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
 }
 
 /* Whoever was forgotten before it was opened, and did not come back. */
@@ -508,11 +516,13 @@ static void forget_erased(hb_core *core)
 static void begin(hb_core *core, hb_keeper *keeper, bool known)
 {
     hb_user_ref at = HB_NO_USER;
+    hb_counts counts;
 
     forget_erased(core);
     while (known && (at = hb_users_next(&core->users, at)))
-        hb_user_at(&core->users, at)->end &= ~(uint64_t)HB_USER_TOUCHED;
-    core->touched_all = known || core->counts.opened > 0; /* whoever came before it is not in it */
+        hb_user_unmark(hb_user_at(&core->users, at), HB_USER_TOUCHED);
+    hb_core_counts(core, &counts);
+    core->touched_all = known || counts.opened > 0; /* whoever came before it is not in it */
     core->keeper = keeper;
 }
 
@@ -527,10 +537,10 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
 
     if (core->keeper)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     snprintf(core->report.folder, sizeof core->report.folder, "%s", folder);
     bool known = core->users.count > 0 || core->erased.length > 0;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     hb_keeper *keeper = calloc(1, sizeof *keeper);
     int code = keeper ? hb_journal_open(folder, key, &reader, &keeper->journal, &own) : HB_ENOMEM;
     if (code < 0) {
@@ -541,9 +551,9 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
         return code;
     }
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     begin(core, keeper, known);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     report(core, HB_OK, NULL);
     return HB_OK;
 }
@@ -600,19 +610,19 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
         return HB_EINVAL;
     if (core->keeper)
         pthread_mutex_lock(&core->keeper->lock);
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
     if (ref)
         hb_slots_forget(core, ref);
     if (!core->keeper)
         code = note_erased(core, name, length);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (core->keeper) {
         /* On disk the name stands until the next snapshot. */
         code = hb_journal_add(core->keeper->journal, &gone);
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         core->wipe = core->wipe || ref;
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
         pthread_mutex_unlock(&core->keeper->lock);
     }
     return code < 0 ? code : ref != HB_NO_USER;
@@ -631,14 +641,14 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
                           .offline_ms = offline_ms,
                           .status = status,
                           .status_length = status_length};
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     bool known = hb_users_ref(&core->users, name, length) != HB_NO_USER;
     if (!known)
         code = take(core, &last, hb_users_hash(&core->users, name, length));
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
     if (!known && ref && core->keeper)
         hb_last_touch(core, ref);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return code < 0 ? code : !known;
 }
 
@@ -648,7 +658,7 @@ int hb_core_catch_up(hb_core *core, const char *name, size_t length, int64_t off
 
     if (!length || length > HB_JID_MAX || offline_ms <= 0)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
     hb_user *user = ref ? hb_user_at(&core->users, ref) : NULL;
     int64_t ms = offline_ms < core->clock.wall_ms ? offline_ms : core->clock.wall_ms;
@@ -664,6 +674,6 @@ int hb_core_catch_up(hb_core *core, const char *name, size_t length, int64_t off
             hb_last_touch(core, ref);
         done = 1;
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     return done;
 }

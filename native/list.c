@@ -209,13 +209,13 @@ static void look_at_all(lister *l)
 
     l->count = 0;
     for (size_t p = 0; more; p++) {
-        pthread_mutex_lock(&l->core->lock);
+        hb_core_lock(l->core);
         more = p < l->core->page_count;
         for (uint32_t i = 0; more && i < HB_PAGE_CELLS; i++) {
             if (l->core->pages[p]->slots[i].session.phase != HB_FREE)
                 look_at(l, (uint32_t)p * HB_PAGE_CELLS + i);
         }
-        pthread_mutex_unlock(&l->core->lock);
+        hb_core_unlock(l->core);
     }
     for (size_t n = l->count; n > 1; n--) { /* the last of the heap goes where it belongs: at the end */
         key last = l->heap[0];
@@ -240,7 +240,7 @@ static size_t take_rows(lister *l, hb_listing *listing, const key *keys, size_t 
     listing->count = 0;
     for (size_t k = 0; k < count; k++) {
         uint32_t slot = (uint32_t)keys[k].token;
-        pthread_mutex_lock(&l->core->lock);
+        hb_core_lock(l->core);
         const hb_page *page = hb_page_of(l->core, slot);
         size_t i = hb_index_of(slot);
         if (page->slots[i].session.phase != HB_FREE && page->slots[i].generation == keys[k].token >> 32) {
@@ -253,7 +253,7 @@ static size_t take_rows(lister *l, hb_listing *listing, const key *keys, size_t 
             }
             used += row->jid_length;
         }
-        pthread_mutex_unlock(&l->core->lock);
+        hb_core_unlock(l->core);
     }
     return used <= room ? 0 : used;
 }

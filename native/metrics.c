@@ -56,37 +56,38 @@ static void put_sessions(text *t, const hb_core *core)
 {
     family(t, "sessions", "gauge", "", "Sessions that are open or may be resumed, by state.");
     for (int phase = HB_CONNECTED; phase <= HB_CLOSED; phase++)
-        put(t, "heartbeat_sessions{state=\"%s\"} %" PRIu32 "\n", hb_phase_name((hb_phase)phase), core->phases[phase]);
+        put(t, "heartbeat_sessions{state=\"%s\"} %" PRIu32 "\n", hb_phase_name((hb_phase)phase),
+            hb_core_phase(core, (hb_phase)phase));
 }
 
-static void put_disconnects(text *t, const hb_core *core)
+static void put_disconnects(text *t, const hb_counts *c)
 {
     family(t, "disconnects", "counter", "", "Sessions that were closed or cut, by reason.");
     for (int why = 0; why < HB_WHY_COUNT; why++) {
         /* Those that can come are there from the begin, so that a rate can be told of the first. */
         bool usual =
             why == HB_WHY_NO_ANSWER || why == HB_WHY_SILENT || why == HB_WHY_NOT_LOGGED_IN || why == HB_WHY_ADMIN;
-        if (usual || core->counts.disconnects[why])
+        if (usual || c->disconnects[why])
             put(t, "heartbeat_disconnects_total{reason=\"%s\"} %" PRIu64 "\n", hb_reason_name((hb_reason)why),
-                core->counts.disconnects[why]);
+                c->disconnects[why]);
     }
 }
 
-static void put_round_trips(text *t, const hb_core *core)
+static void put_round_trips(text *t, const hb_counts *c)
 {
     const char *name = "heartbeat_ping_round_trip_seconds";
     uint64_t count = 0;
 
     family(t, "ping_round_trip_seconds", "histogram", "seconds", "Time from a ping to its answer.");
     for (size_t i = 0; i < HB_RTT_BUCKETS; i++) {
-        count += core->counts.rtt[i];
+        count += c->rtt[i];
         if (i < HB_RTT_BUCKETS - 1)
             put(t, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, HB_RTT_BOUNDS_US[i] / 1e6, count);
         else
             put(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
     }
-    put(t, "%s_sum %" PRIu64 ".%06" PRIu64 "\n%s_count %" PRIu64 "\n", name, core->counts.rtt_us / 1000000,
-        core->counts.rtt_us % 1000000, name, count);
+    put(t, "%s_sum %" PRIu64 ".%06" PRIu64 "\n%s_count %" PRIu64 "\n", name, c->rtt_us / 1000000, c->rtt_us % 1000000,
+        name, count);
 }
 
 static void put_journal(text *t, const hb_journal_report *r)
@@ -103,8 +104,10 @@ static void put_journal(text *t, const hb_journal_report *r)
 
 static void put_all(text *t, const hb_core *core)
 {
-    const hb_counts *c = &core->counts;
+    hb_counts counts;
+    const hb_counts *c = &counts;
 
+    hb_core_counts(core, &counts);
     if (t->open)
         put(t, "# HELP heartbeat_build The native library.\n# TYPE heartbeat_build info\n");
     else
@@ -120,7 +123,7 @@ static void put_all(text *t, const hb_core *core)
     counter(t, "ping_answers", "Answers that fit a ping.", c->pongs);
     counter(t, "forged_answers", "Answers that look like one to a ping, and are not or come twice.", c->forged_pongs);
     counter(t, "spared", "Decisions that were called off because the client spoke.", c->spared);
-    put_disconnects(t, core);
+    put_disconnects(t, c);
     counter(t, "aborts", "Connections that were dropped because their close did not come to its end.", c->aborts);
     counter(t, "contacts_told", "Sessions whose contacts the plugin told, because nobody else had.", c->told);
     counter(t, "resumed", "Sessions that went on over another connection.", c->resumed);
@@ -130,7 +133,7 @@ static void put_all(text *t, const hb_core *core)
     family(t, "slept_seconds", "counter", "seconds", "Time that the ticking thread slept too long.");
     put(t, "heartbeat_slept_seconds_total %" PRId64 ".%06" PRId64 "\n", core->clock.slept_us / 1000000,
         core->clock.slept_us % 1000000);
-    put_round_trips(t, core);
+    put_round_trips(t, c);
     put_journal(t, &core->report);
     if (t->open)
         put(t, "# EOF\n");
@@ -141,9 +144,9 @@ int hb_core_metrics(hb_core *core, bool openmetrics, char *out, size_t capacity,
     text t = {.room = capacity, .open = openmetrics};
 
     t.at = out;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     put_all(&t, core);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (t.full)
         return HB_EFULL;
     *length = t.length;

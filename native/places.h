@@ -45,7 +45,7 @@ static inline const char *hb_user_long_name(const hb_user *user, size_t *length)
 
 static inline size_t hb_stripe_of_user(const hb_user *user)
 {
-    return user->end >> 8 & 0xff;
+    return __atomic_load_n(&user->end, __ATOMIC_RELAXED) >> 8 & 0xff;
 }
 
 hb_place_key hb_place_key_of(uint64_t hash, const char *name, size_t length);

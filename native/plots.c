@@ -27,9 +27,9 @@ static int failed(hb_error *error, const char *path, const char *what, int why)
 
 static void take_file(hb_core *core, const uint8_t *bytes, size_t length, hb_folder *folder, hb_core_say *say, void *to)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     bool whole = hb_series_parse(core->series, bytes, length);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (whole)
         return;
     int why = hb_folder_rename(folder, NAME, NAME_DAMAGED);
@@ -84,9 +84,9 @@ int hb_core_series_save(hb_core *core, const char *path, hb_error *error)
 
     if (!bytes)
         return HB_ENOMEM;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_series_print(core->series, bytes);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     int why = hb_folder_open(path, &folder);
     if (!why) {
         why = write_file(folder, bytes);

@@ -295,12 +295,12 @@ int hb_core_record(hb_core *core, size_t capacity)
 
     if (code < 0)
         return code;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     if (core->recorder || core->recorder_next)
         code = HB_EINVAL;
     else
         core->recorder_next = recorder;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (code < 0)
         free(recorder);
     return code;
@@ -308,12 +308,12 @@ int hb_core_record(hb_core *core, size_t capacity)
 
 void hb_core_record_end(hb_core *core)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     if (core->recorder)
         hb_recorder_end(core);
     free(core->recorder_next);
     core->recorder_next = NULL;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
 }
 
 int hb_core_recorded(hb_core *core, char *out, size_t capacity, size_t *length)
@@ -321,7 +321,7 @@ int hb_core_recorded(hb_core *core, char *out, size_t capacity, size_t *length)
     int code = HB_OK;
     size_t taken = 0;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     hb_recorder *recorder = core->recorder;
     if (recorder) {
         taken = recorder->length < capacity ? recorder->length : capacity;
@@ -332,7 +332,7 @@ int hb_core_recorded(hb_core *core, char *out, size_t capacity, size_t *length)
     } else if (!core->recorder_next) {
         code = HB_EINVAL;
     }
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (code == HB_OK)
         *length = taken;
     return code;

@@ -20,7 +20,7 @@ bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot)
             return true;
         }
     }
-    core->counts.stale++;
+    hb_part_of(core, at)->counts.stale++;
     return false;
 }
 
@@ -81,9 +81,10 @@ static void set_due_after_read(hb_core *core, uint32_t slot, uint32_t after, uin
 static void set_session(hb_core *core, uint32_t slot, hb_session session)
 {
     hb_slot *it = hb_slot_at(core, slot);
+    hb_part *part = hb_part_of(core, slot);
 
-    core->phases[it->session.phase]--;
-    core->phases[session.phase]++;
+    part->phases[it->session.phase]--;
+    part->phases[session.phase]++;
     it->session = session;
 }
 
@@ -158,21 +159,34 @@ static bool can_open(const hb_core *core, const hb_shelf *shelf)
     return shelf->free >= HB_PAGE_CELLS / 4 || (shelf->free && has_rested(core, shelf->since));
 }
 
-/* The lowest page that can; else the one with most free slots; else one that was given back. */
+static unsigned lanes_in(const hb_core *core, size_t page)
+{
+    unsigned count = 0;
+
+    for (size_t lane = 0; lane < HB_LANES; lane++)
+        count += core->lanes[lane].page == page;
+    return count;
+}
+
+/*
+ * The lowest page that can, of those with fewest lanes in them; else the one with most free slots; else one that was
+ * given back.
+ */
 static int find_page(hb_core *core, size_t *out)
 {
     size_t best = core->page_count;
+    unsigned fewest = HB_LANES + 1;
     uint16_t most = 0;
 
-    for (size_t p = 0; p < core->page_count; p++) {
+    for (size_t p = 0; p < core->page_count && fewest; p++) {
         const hb_shelf *shelf = &core->shelves[p];
-        if (shelf->free > most) {
+        if (can_open(core, shelf) && lanes_in(core, p) < fewest) {
+            fewest = lanes_in(core, p);
+            best = p;
+        }
+        if (shelf->free > most && fewest > HB_LANES) {
             best = p;
             most = shelf->free;
-        }
-        if (can_open(core, shelf)) {
-            best = p;
-            break;
         }
     }
     if (best == core->page_count && core->vacancies) {
@@ -186,23 +200,39 @@ static int find_page(hb_core *core, size_t *out)
     return best < core->page_count ? HB_OK : HB_EFULL;
 }
 
-int hb_slots_take(hb_core *core, uint32_t *slot)
+static void take_first(hb_core *core, size_t p, uint32_t *slot)
 {
-    size_t p = core->open_in;
-
-    if (p >= core->page_count || !can_open(core, &core->shelves[p])) {
-        int code = find_page(core, &p);
-        if (code < 0)
-            return code;
-        core->open_in = p;
-    }
     hb_shelf *shelf = &core->shelves[p];
     const hb_page *page = core->pages[p];
+
     *slot = (uint32_t)(p * HB_PAGE_CELLS + shelf->first);
     if (--shelf->free) {
         shelf->first = (uint16_t)page->slots[shelf->first].next;
         shelf->since = page->slots[shelf->first].session.since;
     }
+}
+
+bool hb_slots_take_of(hb_core *core, size_t page, uint32_t *slot)
+{
+    if (page >= core->page_count || !can_open(core, &core->shelves[page]))
+        return false;
+    take_first(core, page, slot);
+    return true;
+}
+
+int hb_slots_take(hb_core *core, uint32_t *slot)
+{
+    hb_lane *lane = hb_lane_of(core);
+    size_t p;
+
+    if (hb_slots_take_of(core, lane->page, slot))
+        return HB_OK;
+    __atomic_store_n(&lane->page, HB_NO_PAGE, __ATOMIC_RELAXED);
+    int code = find_page(core, &p);
+    if (code < 0)
+        return code;
+    __atomic_store_n(&lane->page, p, __ATOMIC_RELAXED);
+    take_first(core, p, slot);
     return HB_OK;
 }
 
@@ -216,9 +246,7 @@ void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref)
     it->next = user->sessions;
     if (user->sessions != HB_NO_SLOT)
         hb_slot_at(core, user->sessions)->prev = slot;
-    hb_user_lock(&core->users, user);
     hb_user_set_sessions(&core->users, user, slot);
-    hb_user_unlock(&core->users, user);
 }
 
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
@@ -237,7 +265,6 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
 
     if (!user)
         return;
-    hb_user_lock(&core->users, user);
     hb_slot_see(core, user, slot);
     if (it->prev != HB_NO_SLOT)
         hb_slot_at(core, it->prev)->next = it->next;
@@ -245,7 +272,6 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
         hb_user_set_sessions(&core->users, user, it->next);
     if (it->next != HB_NO_SLOT)
         hb_slot_at(core, it->next)->prev = it->prev;
-    hb_user_unlock(&core->users, user);
 }
 
 void hb_slots_forget(hb_core *core, hb_user_ref ref)
@@ -271,7 +297,7 @@ void hb_slot_release(hb_core *core, uint32_t slot)
     hb_slot_set(core, slot, none, HB_NEVER);
     it->generation = it->generation == GENERATION_MAX ? 1 : it->generation + 1;
     put_free(core, slot);
-    core->counts.over++;
+    hb_part_of(core, slot)->counts.over++;
 }
 
 /* Nobody in this page is ever due. */
@@ -332,7 +358,7 @@ int hb_slots_add(hb_core *core, uint32_t *cells)
     if (!new_page(core, p))
         return HB_ENOMEM;
     core->page_count++;
-    core->phases[HB_FREE] += HB_PAGE_CELLS;
+    hb_part_of(core, (uint32_t)(p * HB_PAGE_CELLS))->phases[HB_FREE] += HB_PAGE_CELLS;
     return HB_OK;
 }
 
@@ -383,11 +409,13 @@ int hb_slots_wake(hb_core *core, size_t p)
 void hb_slots_tidy(hb_core *core)
 {
     size_t p = core->tidied < core->page_count ? core->tidied : 0;
-    size_t open = core->page_count * HB_PAGE_CELLS - core->phases[HB_FREE];
+    size_t open = core->page_count * HB_PAGE_CELLS - hb_core_phase(core, HB_FREE);
     size_t most = open + open / 4 + 2 * (size_t)HB_PAGE_CELLS; /* room that is kept */
 
     core->tidied = p + 1;
-    core->open_in = 0;
+    __atomic_store_n(&core->crowded, false, __ATOMIC_RELAXED);
+    for (size_t lane = 0; lane < HB_LANES; lane++)
+        __atomic_store_n(&core->lanes[lane].page, HB_NO_PAGE, __ATOMIC_RELAXED);
     if (p >= core->page_count || core->pages[p] == core->vacant)
         return;
     const hb_shelf *shelf = &core->shelves[p];

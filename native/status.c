@@ -91,22 +91,24 @@ static json_t *phases_json(const hb_core *core)
     json_int_t total = 0;
 
     for (int phase = HB_CONNECTED; phase <= HB_CLOSED; phase++) {
-        total += core->phases[phase];
-        json = with(json, hb_phase_name((hb_phase)phase), json_integer(core->phases[phase]));
+        uint32_t sessions = hb_core_phase(core, (hb_phase)phase);
+        total += sessions;
+        json = with(json, hb_phase_name((hb_phase)phase), json_integer(sessions));
     }
     return with(json, "total", json_integer(total));
 }
 
 static json_t *counts_json(const hb_core *core)
 {
-    const hb_counts *c = &core->counts;
+    hb_counts c;
 
+    hb_core_counts(core, &c);
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened", (json_int_t)c->opened,
-        "over", (json_int_t)c->over, "idle_events", (json_int_t)c->idle_events, "pings", (json_int_t)c->pings, "pongs",
-        (json_int_t)c->pongs, "forged_pongs", (json_int_t)c->forged_pongs, "spared", (json_int_t)c->spared, "closes",
-        (json_int_t)c->closes, "cuts", (json_int_t)c->cuts, "aborts", (json_int_t)c->aborts, "told",
-        (json_int_t)c->told, "resumed", (json_int_t)c->resumed, "stale_events", (json_int_t)c->stale, "stalls",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened", (json_int_t)c.opened,
+        "over", (json_int_t)c.over, "idle_events", (json_int_t)c.idle_events, "pings", (json_int_t)c.pings, "pongs",
+        (json_int_t)c.pongs, "forged_pongs", (json_int_t)c.forged_pongs, "spared", (json_int_t)c.spared, "closes",
+        (json_int_t)c.closes, "cuts", (json_int_t)c.cuts, "aborts", (json_int_t)c.aborts, "told", (json_int_t)c.told,
+        "resumed", (json_int_t)c.resumed, "stale_events", (json_int_t)c.stale, "stalls",
         (json_int_t)core->clock.stall_count, "slept_s", (json_int_t)(core->clock.slept_us / HB_CLOCK_TICK_US));
 }
 
@@ -171,13 +173,13 @@ static int add_sessions(hb_core *core, json_t *list)
 
     /* A lock per page: events must not wait for a long list. */
     for (size_t p = 0; code == 0; p++) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         bool last = p >= core->page_count;
         for (size_t i = 0; !last && code == 0 && i < HB_PAGE_CELLS; i++) {
             if (core->pages[p]->slots[i].session.phase != HB_FREE)
                 code = json_array_append_new(list, session_json(core, p, i));
         }
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
         if (last)
             break;
     }
@@ -227,10 +229,10 @@ static int print(json_t *document, char **json, size_t *length)
 
 int hb_core_status(hb_core *core, bool detail, char **json, size_t *length)
 {
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     json_t *document = summary_json(core);
     json_t *decisions = detail ? decisions_json(core) : NULL;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
 
     if (detail) {
         json_t *list = json_array();
@@ -247,10 +249,10 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
 {
     hb_activity activity;
 
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     int found = hb_core_activity(core, user, length, &activity);
     int64_t wall_ms = core->clock.wall_ms;
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     if (found <= 0)
         return found;
     json_t *document =
@@ -412,11 +414,11 @@ int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size
     hb_trace *traces = malloc(HB_TRACE_RINGS * each * sizeof *traces);
     if (!traces)
         return HB_ENOMEM;
-    pthread_mutex_lock(&core->lock);
-    size_t count = hb_traces_find(&core->traces, whom, traces, each, &cut);
+    hb_core_lock(core);
+    size_t count = hb_traces_find(hb_core_traces(core), whom, traces, each, &cut);
     json_t *open = open_json(core, jid, length);
     json_t *decisions = traces_json(core, traces, count, jid, length);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     free(traces);
     if (open && decisions && !count && !json_array_size(open)) {
         json_decref(open);
@@ -465,10 +467,10 @@ int hb_core_series(hb_core *core, hb_span span, char **json, size_t *json_length
     hb_point *points = malloc(hb_series_size(span) * sizeof *points);
     if (!points)
         return HB_ENOMEM;
-    pthread_mutex_lock(&core->lock);
+    hb_core_lock(core);
     int64_t wall_ms = core->clock.wall_ms;
     size_t count = hb_series_ring(core->series, span, wall_ms, points);
-    pthread_mutex_unlock(&core->lock);
+    hb_core_unlock(core);
     json_t *list = json_array();
     for (size_t i = 0; list && i < count; i++) {
         if (json_array_append_new(list, point_json(&points[i], hb_series_step_ms(span))) < 0) {

@@ -144,14 +144,14 @@ static int look_at_all(hb_core *core, heap *h)
     int code = HB_OK;
 
     do {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         for (size_t i = 0; i < CHUNK && code == HB_OK; i++) {
             at = hb_users_next(&core->users, at);
             if (!at)
                 break;
             code = look_at(core, hb_user_at(&core->users, at), h);
         }
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
     } while (at && code == HB_OK);
     return code;
 }
@@ -247,7 +247,7 @@ int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length)
     int code = HB_OK;
 
     for (size_t left = HB_USERS_MAX; left && code == HB_OK;) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         for (size_t i = 0; i < CHUNK && left && code == HB_OK; i++, left--) {
             hb_activity activity;
             size_t bytes;
@@ -258,7 +258,7 @@ int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length)
             (void)hb_core_activity(core, name, bytes, &activity);
             code = add_record(&all, name, bytes, activity.seen_ms, &activity);
         }
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
         if (!next)
             break;
     }
@@ -272,27 +272,36 @@ int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length)
     return HB_OK;
 }
 
+static bool has_room(hb_core *core)
+{
+    if (core->gone.count < core->gone.room)
+        return true;
+    size_t room = core->gone.room ? core->gone.room * 2 : 256;
+    hb_user_ref *users = realloc(core->gone.users, room * sizeof *users);
+    if (!users)
+        return false;
+    core->gone.users = users;
+    core->gone.room = room;
+    return true;
+}
+
 void hb_gone_note(hb_core *core, hb_user_ref ref)
 {
     hb_user *user = hb_user_at(&core->users, ref);
 
     if (!core->gone.wanted || user->end & HB_USER_GONE)
         return;
-    if (core->gone.count == core->gone.room) {
-        size_t room = core->gone.room ? core->gone.room * 2 : 256;
-        hb_user_ref *users = realloc(core->gone.users, room * sizeof *users);
-        if (!users) {
-            core->gone.lost = true;
-            return;
-        }
-        core->gone.users = users;
-        core->gone.room = room;
+    pthread_mutex_lock(&core->users_lock);
+    if (has_room(core)) {
+        core->gone.users[core->gone.count++] = ref;
+        hb_user_mark(user, HB_USER_GONE);
+    } else {
+        core->gone.lost = true;
     }
-    core->gone.users[core->gone.count++] = ref;
-    user->end |= HB_USER_GONE;
+    pthread_mutex_unlock(&core->users_lock);
 }
 
-/* With the core's lock held. */
+/* With all of the core held. */
 static int take_gone(hb_core *core, records *out)
 {
     hb_user *user = hb_user_at(&core->users, core->gone.users[core->gone.count - 1]);
@@ -306,7 +315,7 @@ static int take_gone(hb_core *core, records *out)
             code = add_record(out, name, length, activity.seen_ms, &activity);
     }
     if (code == HB_OK) {
-        user->end &= ~(uint64_t)HB_USER_GONE;
+        hb_user_unmark(user, HB_USER_GONE);
         core->gone.count--;
     }
     return code;
@@ -318,14 +327,14 @@ int hb_core_gone(hb_core *core, char **out, size_t *length)
     int code = HB_OK;
 
     for (size_t left = HB_USERS_MAX; left && code == HB_OK;) {
-        pthread_mutex_lock(&core->lock);
+        hb_core_lock(core);
         core->gone.wanted = true;
         bool none = !core->gone.count;
         for (size_t i = 0; i < CHUNK && core->gone.count && left && code == HB_OK; i++, left--)
             code = take_gone(core, &all);
         bool lost = none && core->gone.lost;
         core->gone.lost = core->gone.lost && !none;
-        pthread_mutex_unlock(&core->lock);
+        hb_core_unlock(core);
         if (none) {
             code = lost ? 1 : HB_OK;
             break;

@@ -44,20 +44,45 @@ static size_t before_end(uint32_t at, size_t length)
     return length < left ? length : left;
 }
 
-void hb_traces_add(hb_traces *traces, hb_trace trace, const char *resource, size_t length)
+void hb_traces_add(hb_traces *traces, const hb_trace *trace, const char *resource, size_t length)
 {
-    hb_trace_ring *ring = &traces->rings[ring_of(&trace)];
+    hb_trace_ring *ring = &traces->rings[ring_of(trace)];
     size_t first = before_end(ring->written, length);
 
     if (length) {
         memcpy(ring->resources + ring->written % HB_TRACE_RESOURCES, resource, first);
         memcpy(ring->resources, resource + first, length - first);
     }
-    trace.number = traces->number++;
-    trace.resource = ring->written;
-    trace.resource_length = (uint16_t)length;
+    hb_trace *it = &ring->traces[ring->count++ % HB_TRACES];
+    *it = *trace;
+    it->number = traces->number++;
+    it->resource = ring->written;
+    it->resource_length = (uint16_t)length;
     ring->written += (uint32_t)length;
-    ring->traces[ring->count++ % HB_TRACES] = trace;
+}
+
+bool hb_traces_wait(hb_traces_waiting *waiting, const hb_trace *trace, const char *resource, size_t length)
+{
+    if (waiting->count == HB_TRACES_WAITING || length > HB_TRACES_WAITING_BYTES - waiting->used)
+        return false;
+    memcpy(waiting->resources + waiting->used, resource, length);
+    waiting->used += (uint32_t)length;
+    hb_trace *it = &waiting->traces[waiting->count++];
+    *it = *trace;
+    it->resource_length = (uint16_t)length;
+    return true;
+}
+
+void hb_traces_take(hb_traces *traces, hb_traces_waiting *waiting)
+{
+    const char *resource = waiting->resources;
+
+    for (uint32_t i = 0; i < waiting->count; i++) {
+        hb_traces_add(traces, &waiting->traces[i], resource, waiting->traces[i].resource_length);
+        resource += waiting->traces[i].resource_length;
+    }
+    waiting->count = 0;
+    waiting->used = 0;
 }
 
 /* The next older one before *at, which goes back to it; NULL: there is none. */

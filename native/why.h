@@ -7,6 +7,10 @@
  * looking through all: that is seldom, while a decision is made often. The resources lie in a ring of bytes beside
  * each: one is lost before its decision only if very long ones came since.
  *
+ * A part of the core (core.h) gathers some before it gives them to the rings, which all threads write to: among many
+ * that end, each would otherwise wait for what another has just written. So of what happens in two parts in the same
+ * tick the order is not kept, but where one follows from the other, which is when somebody takes them before.
+ *
  * Memory   The rings have one size from the begin; what was never written to takes no memory of the machine.
  * Threads  The caller locks.
  */
@@ -44,12 +48,29 @@ typedef struct hb_traces {
     uint32_t number;
 } hb_traces;
 
+#define HB_TRACES_WAITING 32u
+#define HB_TRACES_WAITING_BYTES 1024u /* of resources */
+
+/* Those that wait for the rings, oldest first. All zeros: none do. */
+typedef struct hb_traces_waiting {
+    uint32_t count;
+    uint32_t used; /* bytes */
+    hb_trace traces[HB_TRACES_WAITING];
+    char resources[HB_TRACES_WAITING_BYTES]; /* one after the other */
+} hb_traces_waiting;
+
 /* HB_OK or HB_ENOMEM. */
 int hb_traces_init(hb_traces *traces);
 void hb_traces_close(hb_traces *traces);
 
 /* resource: of the full JID, less than HB_JID_MAX bytes; copied. */
-void hb_traces_add(hb_traces *traces, hb_trace trace, const char *resource, size_t length);
+void hb_traces_add(hb_traces *traces, const hb_trace *trace, const char *resource, size_t length);
+
+/* The same, but it waits. False: there is no room, nothing has changed. */
+bool hb_traces_wait(hb_traces_waiting *waiting, const hb_trace *trace, const char *resource, size_t length);
+
+/* Nobody waits any more. */
+void hb_traces_take(hb_traces *traces, hb_traces_waiting *waiting);
 
 /*
  * The last of somebody, by the hash of a full or of a bare JID, oldest first, at most `each` from each ring; out has

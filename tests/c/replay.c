@@ -228,7 +228,7 @@ static bool make_free_slot(play *p, uint32_t slot)
         shelf->first = wanted;
     }
     shelf->since = core->clock.tick - HB_REST_TICKS;
-    core->open_in = at_page;
+    hb_lane_of(core)->page = at_page;
     return true;
 }
 

@@ -67,9 +67,40 @@ static void test_young_slots(void **state)
     rig_close(&r);
 }
 
+/* Where processors met in one page, each opens sessions in one of its own, as low as can be, if there are enough. */
+static void test_lanes(void **state)
+{
+    (void)state;
+    rig r;
+    rig_init(&r, 0);
+    rig_policy(&r, "{\"login_within\": \"off\"}", 0, true);
+    for (size_t p = 1; p < 3; p++)
+        rig_add_page(&r);
+    assert_int_equal((uint32_t)rig_open(&r), 0);
+    hb_lane *own = hb_lane_of(r.core);
+    assert_ptr_equal(own, &r.core->lanes[0]); /* nobody has met anybody */
+    own->page = HB_NO_PAGE;
+    r.core->lanes[7].page = 0;
+    assert_int_equal((uint32_t)rig_open(&r), HB_PAGE_CELLS);
+    assert_int_equal(own->page, 1);
+    own->page = HB_NO_PAGE;
+    r.core->lanes[8].page = 1;
+    r.core->lanes[9].page = 2;
+    assert_int_equal((uint32_t)rig_open(&r), 1);
+    own->page = HB_NO_PAGE;
+    r.core->lanes[10].page = 0;
+    assert_int_equal((uint32_t)rig_open(&r), HB_PAGE_CELLS + 1);
+    /* Each tick begins at the lowest page. */
+    r.core->crowded = true;
+    ticks(&r, 1);
+    assert_false(r.core->crowded);
+    assert_int_equal((uint32_t)rig_open(&r), 2);
+    rig_close(&r);
+}
+
 static size_t open_count(const rig *r)
 {
-    return r->core->page_count * HB_PAGE_CELLS - r->core->phases[HB_FREE];
+    return r->core->page_count * HB_PAGE_CELLS - hb_core_phase(r->core, HB_FREE);
 }
 
 static void test_given_back(void **state)
@@ -252,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_slot_rests),
         cmocka_unit_test(test_young_slots),
+        cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_pages_become_empty),
         cmocka_unit_test(test_jids),

@@ -27,6 +27,7 @@ static uint32_t *pages[PAGES];
 static atomic_uint tick;
 static atomic_llong now_us;
 static atomic_bool done;
+static atomic_int rounds; /* of all workers */
 static atomic_int wrong;
 static atomic_ullong carried_out[PAGES * HB_PAGE_CELLS]; /* by slot: the last session that was closed by order */
 
@@ -114,6 +115,7 @@ static void *work(void *argument)
     hb_token own[OWN] = {0};
     for (int i = 0; i < ROUNDS; i++) {
         one_deed(&d, worker, &own[dice_below(&d, OWN)]);
+        atomic_fetch_add_explicit(&rounds, 1, memory_order_relaxed);
     }
     for (size_t i = 0; i < OWN; i++) {
         if (own[i]) {
@@ -265,7 +267,10 @@ static void *asking(void *argument)
     return NULL;
 }
 
-/* Switched on and off a few times; the last recording stays on. */
+/*
+ * Switched on and off a few times; the last recording stays on. While nothing is recorded, threads meet each other only
+ * where they have to do with the same pages and users: for the first half nothing is.
+ */
 #define RECORDINGS 5
 #define RECORD_BUFFER (64u << 20)
 #define RECORD_PIECE 65536
@@ -289,6 +294,8 @@ static void *recording(void *argument)
 {
     const struct timespec pause = {.tv_nsec = 3000000};
     (void)argument;
+    while (!atomic_load(&done) && atomic_load(&rounds) < WORKERS * ROUNDS / 2)
+        nanosleep(&pause, NULL);
     for (int i = 0; !atomic_load(&done); i++) {
         if (i < 2 * RECORDINGS && i % 2 == 0) {
             record_length = 0;

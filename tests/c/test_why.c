@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "why.h"
+#include "core.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -270,7 +270,7 @@ static void test_end_of_ours(void **state)
 
 static void add(hb_traces *traces, hb_verb verb, uint64_t whom, uint32_t tick)
 {
-    hb_traces_add(traces, (hb_trace){.token = tick + 1, .whom = whom, .user = 5, .verb = (uint8_t)verb, .tick = tick},
+    hb_traces_add(traces, &(hb_trace){.token = tick + 1, .whom = whom, .user = 5, .verb = (uint8_t)verb, .tick = tick},
                   "", 0);
 }
 
@@ -315,12 +315,12 @@ static void test_pings_push_nothing_out(void **state)
     bool cut = false;
     assert_int_equal(hb_traces_init(&traces), HB_OK);
     traces.number = UINT32_MAX - HB_TRACES; /* the numbers go round in the middle */
-    hb_traces_add(&traces, (hb_trace){.whom = 7, .user = 5, .verb = HB_CLOSE}, "phone", 5);
+    hb_traces_add(&traces, &(hb_trace){.whom = 7, .user = 5, .verb = HB_CLOSE}, "phone", 5);
     for (uint32_t i = 1; i <= HB_TRACES; i++) {
-        hb_traces_add(&traces, (hb_trace){.whom = 7, .user = 5, .verb = HB_PING, .tick = i},
+        hb_traces_add(&traces, &(hb_trace){.whom = 7, .user = 5, .verb = HB_PING, .tick = i},
                       "a resource that is longer than thirty two bytes", 47);
     }
-    hb_traces_add(&traces, (hb_trace){.whom = 7, .user = 5, .why = HB_WHY_SPOKE, .tick = HB_TRACES + 1}, "", 0);
+    hb_traces_add(&traces, &(hb_trace){.whom = 7, .user = 5, .why = HB_WHY_SPOKE, .tick = HB_TRACES + 1}, "", 0);
     add(&traces, HB_CUT, 7, HB_TRACES + 2);
     add(&traces, HB_PING, 7, HB_TRACES + 3);
     assert_int_equal(hb_traces_find(&traces, 7, out, 3, &cut), 5);
@@ -349,7 +349,7 @@ static void test_resources(void **state)
     uint32_t most = HB_TRACE_RESOURCES / LENGTH;
     for (uint32_t i = 0; i < 3 * most; i++) {
         memset(text, (int)('a' + i % 26), sizeof text);
-        hb_traces_add(&traces, (hb_trace){.token = i + 1, .whom = i, .user = UINT64_MAX}, text, sizeof text);
+        hb_traces_add(&traces, &(hb_trace){.token = i + 1, .whom = i, .user = UINT64_MAX}, text, sizeof text);
         assert_int_equal(hb_traces_find(&traces, i, out, 1, &cut), 1);
         memset(told, 0, sizeof told);
         assert_true(hb_traces_resource(&traces, &out[0], told));
@@ -365,6 +365,63 @@ static void test_resources(void **state)
         }
     }
     hb_traces_close(&traces);
+}
+
+/* Parts gather them: as many as there are, and however long the resources, all are told, and each part's in order. */
+static void test_parts(void **state)
+{
+    enum { EACH = 2 * HB_TRACES_WAITING + 3, LONG = HB_TRACES_WAITING_BYTES - 100 };
+    rig *r = *state;
+    char text[LONG + 1] = "";
+    char jid[64 + LONG];
+    hb_token tokens[2][EACH];
+    memset(text, 'z', LONG);
+    rig_add_page(r);
+    for (size_t page = 0; page < 2; page++) {
+        r->core->lanes[0].page = page;
+        for (size_t i = 0; i < EACH; i++) {
+            text_print(jid, sizeof jid, "a@example.org/%s%.*s", page ? "y" : "x", (int)(i % 2 ? LONG : 0), text);
+            tokens[page][i] = rig_login(r, jid, false);
+            assert_int_equal((uint32_t)tokens[page][i] / HB_PAGE_CELLS, page);
+        }
+    }
+    for (size_t i = 0; i < EACH; i++) {
+        assert_int_equal(hb_core_closed(r->core, tokens[1][i]), HB_OK);
+        assert_int_equal(hb_core_closed(r->core, tokens[0][i]), HB_OK);
+    }
+    json_t *json = ask(r, "a@example.org");
+    size_t told[2] = {0};
+    for (size_t i = 0; i < (size_t)2 * EACH; i++) {
+        uint32_t slot = (uint32_t)json_integer_value(json_object_get(decision(json, i), "session"));
+        size_t page = slot / HB_PAGE_CELLS;
+        assert_true(page < 2 && told[page] < EACH);
+        assert_int_equal(slot, (uint32_t)tokens[page][told[page]]);
+        assert_int_equal(strlen(json_string_value(json_object_get(decision(json, i), "jid"))),
+                         strlen("a@example.org/x") + (told[page] % 2 ? LONG : 0));
+        told[page]++;
+    }
+    assert_null(decision(json, (size_t)2 * EACH));
+    json_decref(json);
+}
+
+/* What goes on in another part is told after what it goes on from. */
+static void test_resumed_in_another_part(void **state)
+{
+    rig *r = *state;
+    rig_add_page(r);
+    r->core->lanes[0].page = 1;
+    hb_token from = rig_login(r, "a@example.org/x", false);
+    r->core->lanes[0].page = 0;
+    hb_token to = rig_open(r);
+    assert_int_equal((uint32_t)from / HB_PAGE_CELLS, 1);
+    assert_int_equal((uint32_t)to / HB_PAGE_CELLS, 0);
+    assert_int_equal(hb_core_detached(r->core, from), HB_OK);
+    assert_int_equal(hb_core_resumed(r->core, from, to), HB_OK);
+    json_t *json = ask(r, "a@example.org/x");
+    decided(json, 0, from, 0, "nothing", "detached");
+    decided(json, 1, to, 0, "nothing", "resumed");
+    assert_null(decision(json, 2));
+    json_decref(json);
 }
 
 static int start(void **state)
@@ -395,6 +452,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many, start, finish),
         cmocka_unit_test_setup_teardown(test_ends, start, finish),
         cmocka_unit_test_setup_teardown(test_end_of_ours, start, finish),
+        cmocka_unit_test_setup_teardown(test_parts, start, finish),
+        cmocka_unit_test_setup_teardown(test_resumed_in_another_part, start, finish),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_pings_push_nothing_out),
         cmocka_unit_test(test_resources),
