@@ -49,10 +49,17 @@ typedef struct hb_slot {
     uint32_t own;     /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
     hb_user_ref user; /* HB_NO_USER: not logged in, or anonymous */
     uint32_t next;    /* session of the same user; of a free one the next free one of its page */
-    uint32_t prev;
-    uint32_t jid;    /* where in the page's texts, see jids.c; 0: not logged in */
-    uint32_t rtt_us; /* of the last answered ping */
+    uint32_t prev;    /* of the same user; HB_NO_SLOT, HB_NEXT_KNOWS: none, or it is not known */
+    uint32_t jid;     /* where in the page's texts, see jids.c; 0: not logged in */
+    uint32_t rtt_us;  /* of the last answered ping */
 } hb_slot;
+
+/*
+ * A user's list of sessions begins with the one that was opened last. A new one is not told to the one behind it, which
+ * would be a miss of the caches for each login: so the first ones of the list do not know the one before, from some
+ * session on all do, and the last of those that do not knows, instead, that the next one does.
+ */
+#define HB_NEXT_KNOWS (HB_NO_SLOT - 1)
 
 /* Where the JIDs of a page are kept, see jids.c. */
 typedef struct hb_texts {
@@ -373,8 +380,11 @@ hb_step hb_slot_apply(hb_core *core, uint32_t slot, hb_event event);
 /* The same with a moment of which the caller knows more. */
 hb_step hb_slot_apply_at(hb_core *core, uint32_t slot, hb_event event, const hb_moment *moment);
 
-/* With the lock of the user, as the next two. */
+/* With the lock of the user, as the next three. */
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref);
+
+/* Has all sessions of a user but the first know the one before. */
+void hb_slots_relink(hb_core *core, const hb_user *user);
 
 /* Keeps what was seen of a session with its user. */
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot);

@@ -252,7 +252,8 @@ static void record_session(hb_core *core, uint32_t slot)
 /* So that whoever links them again one by one gets the same list: the last of a user's sessions first. */
 static void record_user(hb_core *core, uint32_t last)
 {
-    for (uint32_t slot = last; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->prev)
+    hb_slots_relink(core, hb_user_of(core, last));
+    for (uint32_t slot = last; slot < HB_NEXT_KNOWS; slot = hb_slot_at(core, slot)->prev)
         record_session(core, slot);
 }
 

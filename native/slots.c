@@ -236,6 +236,12 @@ int hb_slots_take(hb_core *core, uint32_t *slot)
     return HB_OK;
 }
 
+/* Does a session of a user's list know the one before? The first one has none. */
+static bool knows_before(const hb_slot *it)
+{
+    return it->prev < HB_NEXT_KNOWS;
+}
+
 void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref)
 {
     hb_slot *it = hb_slot_at(core, slot);
@@ -243,10 +249,23 @@ void hb_slot_link(hb_core *core, uint32_t slot, hb_user_ref ref)
 
     it->user = ref;
     it->prev = HB_NO_SLOT;
-    it->next = user->sessions;
-    if (user->sessions != HB_NO_SLOT)
-        hb_slot_at(core, user->sessions)->prev = slot;
+    it->next = user->sessions; /* which is not told: it is somewhere else in memory, and most never need to know */
     hb_user_set_sessions(&core->users, user, slot);
+}
+
+void hb_slots_relink(hb_core *core, const hb_user *user)
+{
+    uint32_t slot = user->sessions;
+
+    while (slot != HB_NO_SLOT && hb_slot_at(core, slot)->next != HB_NO_SLOT) {
+        uint32_t next = hb_slot_at(core, slot)->next;
+        if (knows_before(hb_slot_at(core, next)))
+            break;
+        hb_slot_at(core, next)->prev = slot;
+        slot = next;
+    }
+    if (user->sessions != HB_NO_SLOT)
+        hb_slot_at(core, user->sessions)->prev = HB_NEXT_KNOWS;
 }
 
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
@@ -255,6 +274,16 @@ void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot)
 
     if (seen > hb_user_seen_ms(&core->users, user))
         hb_user_set_seen_ms(&core->users, user, seen);
+}
+
+/* Takes the first one off a list. */
+static void unlink_first(hb_core *core, hb_user *user)
+{
+    const hb_slot *first = hb_slot_at(core, user->sessions);
+
+    if (first->prev == HB_NEXT_KNOWS && first->next != HB_NO_SLOT)
+        hb_slot_at(core, first->next)->prev = HB_NEXT_KNOWS;
+    hb_user_set_sessions(&core->users, user, first->next);
 }
 
 /* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
@@ -266,10 +295,13 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
     if (!user)
         return;
     hb_slot_see(core, user, slot);
-    if (it->prev != HB_NO_SLOT)
-        hb_slot_at(core, it->prev)->next = it->next;
-    else
-        hb_user_set_sessions(&core->users, user, it->next);
+    if (user->sessions == slot) {
+        unlink_first(core, user);
+        return;
+    }
+    if (!knows_before(it))
+        hb_slots_relink(core, user);
+    hb_slot_at(core, it->prev)->next = it->next;
     if (it->next != HB_NO_SLOT)
         hb_slot_at(core, it->next)->prev = it->prev;
 }

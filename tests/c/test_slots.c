@@ -98,6 +98,61 @@ static void test_lanes(void **state)
     rig_close(&r);
 }
 
+#define MANY 60
+
+/* The sessions of a user, the last one first, as they are to be. */
+static void check_list(const rig *r, const hb_user *user, const uint32_t *slots, size_t count)
+{
+    uint32_t slot = user->sessions;
+    for (size_t i = count; i-- > 0; slot = hb_slot_at(r->core, slot)->next)
+        assert_int_equal(slot, slots[i]);
+    assert_int_equal(slot, HB_NO_SLOT);
+}
+
+static void check_all_know(const rig *r, const uint32_t *slots, size_t count)
+{
+    for (size_t i = 0; i + 1 < count; i++)
+        assert_int_equal(hb_slot_at(r->core, slots[i])->prev, slots[i + 1]);
+}
+
+/* Whoever comes and goes in whatever order: the list is right, and is gone through once for many who leave. */
+static void test_list_of_a_user(void **state)
+{
+    (void)state;
+    rig r;
+    dice d = {.state = 7};
+    hb_token tokens[MANY];
+    uint32_t slots[MANY];
+    size_t count = 0;
+    rig_init(&r, 0);
+    hb_token first = rig_login(&r, "a@example.org/first", false);
+    const hb_user *user = hb_users_find(&r.core->users, "a", 1);
+    assert_non_null(user);
+    close_session(&r, first);
+    for (int i = 0; i < 20000; i++) {
+        uint32_t often = i / 200 % 2 ? 70 : 30; /* more come than go, and the other way round */
+        if (count < MANY && (!count || dice_percent(&d, often))) {
+            tokens[count] = rig_login(&r, "a@example.org/x", false);
+            slots[count] = (uint32_t)tokens[count];
+            count++;
+        } else {
+            size_t at = dice_percent(&d, 30) ? count - 1 : dice_below(&d, (uint32_t)count);
+            bool behind = at + 1 < count;
+            close_session(&r, tokens[at]);
+            memmove(tokens + at, tokens + at + 1, (count - at - 1) * sizeof *tokens);
+            memmove(slots + at, slots + at + 1, (count - at - 1) * sizeof *slots);
+            count--;
+            if (behind)
+                check_all_know(&r, slots, at + 1);
+        }
+        check_list(&r, user, slots, count);
+    }
+    hb_slots_relink(r.core, user);
+    check_list(&r, user, slots, count);
+    check_all_know(&r, slots, count);
+    rig_close(&r);
+}
+
 static size_t open_count(const rig *r)
 {
     return r->core->page_count * HB_PAGE_CELLS - hb_core_phase(r->core, HB_FREE);
@@ -284,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_a_slot_rests),
         cmocka_unit_test(test_young_slots),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_list_of_a_user),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_pages_become_empty),
         cmocka_unit_test(test_jids),
