@@ -43,7 +43,9 @@ public final class SessionPage extends Page {
         String jid = normal(visit.parameter("jid"));
         boolean isUser = jid.indexOf('/') < 0;
         model.put("title", texts.of(isUser ? "title-user" : "title-session"));
+        model.put("isUser", isUser);
         model.put("jid", jid);
+        model.put("owner", isUser ? null : link(jid.substring(0, jid.indexOf('/'))));
         model.put("again", new Address("session").with("jid", jid).toString());
         String why = jid.isEmpty() ? null : HeartbeatPlugin.loaded().why(jid);
         if (isUser) {
@@ -60,7 +62,7 @@ public final class SessionPage extends Page {
             JsonObject its = each.getAsJsonObject();
             String full = isUser ? Json.text(its, "jid") : jid;
             Map<String, Object> session = session(its, full, texts);
-            session.put("fullJid", isUser ? full : null);
+            session.put("device", full.substring(full.indexOf('/') + 1));
             session.put("details", new Address("session").with("jid", full).toString());
             session.put("confirming", confirmed.equals(session.get("session")));
             open.add(session);
@@ -86,7 +88,8 @@ public final class SessionPage extends Page {
         model.put("isOpen", !open.isEmpty());
         model.put("decisions", decisions);
         model.put("decided", !decisions.isEmpty());
-        model.put("isUser", isUser);
+        // One after the other with the same resource; of a user the devices are told apart.
+        model.put("several", !isUser && decisions.stream().map(each -> each.get("session")).distinct().count() > 1);
         model.put("incomplete", !Json.flag(all, "complete"));
     }
 
@@ -133,13 +136,18 @@ public final class SessionPage extends Page {
         }
         List<Map<String, Object>> alike = new ArrayList<>();
         for (UserActivity each : service.list(new LastActivityService.Query().containing(user), MOST_ALIKE)) {
-            Map<String, Object> one = new HashMap<>();
-            one.put("name", each.user());
-            one.put("address", new Address("session").with("jid", each.user()).toString());
-            alike.add(one);
+            alike.add(link(each.user()));
         }
         model.put("alike", alike);
         model.put("anyAlike", !alike.isEmpty());
+    }
+
+    /** To the page of a user. */
+    private static Map<String, Object> link(String user) {
+        Map<String, Object> link = new HashMap<>();
+        link.put("name", user);
+        link.put("address", new Address("session").with("jid", user).toString());
+        return link;
     }
 
     private static Map<String, Object> session(JsonObject from, String jid, Texts texts) {
@@ -153,7 +161,7 @@ public final class SessionPage extends Page {
         session.put("silent", texts.span(Json.number(from, "silent_s", 0)));
         session.put("pings", Json.number(from, "pings", 0));
         session.put("rtt", rtt < 0 ? texts.of("none-yet") : texts.roundTrip(rtt));
-        session.put("seen", texts.of(Json.flag(from, "available") ? "yes" : "no"));
+        session.put("available", texts.of(Json.flag(from, "available") ? "yes" : "no"));
         session.put("confirm", new Address("session").with("jid", jid).with("confirm", number).toString());
         return session;
     }

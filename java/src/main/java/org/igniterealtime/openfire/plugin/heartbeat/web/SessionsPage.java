@@ -24,6 +24,12 @@ public final class SessionsPage extends Page {
 
     private static final long MOST_ROWS = 100_000_000;
 
+    /** Columns of times and numbers. */
+    private static final Set<Sort> NUMBERS = EnumSet.of(Sort.ENDS, Sort.SILENT, Sort.PINGS, Sort.RTT);
+
+    /** Who is asked whether it is alive, and has not answered yet. */
+    private static final Set<SessionState> PINGED = EnumSet.of(SessionState.PINGING, SessionState.PINGED);
+
     public SessionsPage() {
         super("sessions");
     }
@@ -81,14 +87,21 @@ public final class SessionsPage extends Page {
         model.put("sort", query.sort().text());
         model.put("order", query.isDescending() ? "down" : "up");
         long from = query.offset();
+        model.put("none", list.total() == 0);
         model.put(
                 "count",
                 list.total() == 0
-                        ? texts.of("sessions-none")
+                        ? texts.of(isAboutEnds(query, states) ? "sessions-none-ending" : "sessions-none")
                         : texts.of("sessions-count", from + 1, from + list.rows().size(), list.total()));
+        model.put("again", address(query, states, query.sort(), query.isDescending(), from));
         model.put("previous", from > 0 ? address(query, states, query.sort(), query.isDescending(), from - ROWS) : null);
         boolean more = from + list.rows().size() < list.total();
         model.put("next", more ? address(query, states, query.sort(), query.isDescending(), from + ROWS) : null);
+    }
+
+    /** Whether it is asked for those who are about to be disconnected, whoever they are. */
+    private static boolean isAboutEnds(SessionQuery query, Set<SessionState> states) {
+        return query.text().isEmpty() && !states.isEmpty() && PINGED.containsAll(states);
     }
 
     private static List<Map<String, Object>> stateBoxes(Set<SessionState> chosen, SessionList list, Texts texts) {
@@ -111,6 +124,7 @@ public final class SessionsPage extends Page {
             boolean sorted = query.sort() == sort;
             Map<String, Object> column = new HashMap<>();
             column.put("name", texts.of("column-" + sort.text()));
+            column.put("right", NUMBERS.contains(sort));
             column.put("sorted", sorted ? query.isDescending() ? "descending" : "ascending" : null);
             column.put("mark", sorted ? query.isDescending() ? "\u25bc" : "\u25b2" : "");
             // What is looked for first: the slowest, the most silent.
@@ -138,7 +152,10 @@ public final class SessionsPage extends Page {
 
     private static Map<String, Object> row(SessionRow session, Texts texts) {
         Map<String, Object> row = new HashMap<>();
-        row.put("jid", session.jid());
+        // A narrow column breaks a JID before its resource.
+        int resource = session.jid() == null ? 0 : session.jid().indexOf('/') + 1;
+        row.put("user", session.jid() == null ? null : session.jid().substring(0, resource));
+        row.put("device", session.jid() == null ? null : session.jid().substring(resource));
         row.put("details", session.jid() == null ? null : new Address("session").with("jid", session.jid()).toString());
         row.put("state", session.state().text());
         row.put("stateName", texts.of("state-" + session.state().text()));

@@ -48,6 +48,8 @@ public final class UsersPage extends Page {
         model.put("presets", presets(query, texts));
         model.put("rows", rows);
         model.put("none", rows.isEmpty());
+        // How many there are in all nobody has counted.
+        model.put("count", texts.of(more || !after.isEmpty() ? "users-count-page" : "users-count", rows.size()));
         model.put("first", after.isEmpty() ? null : query.address("users").toString());
         UserActivity last = more ? shown.get(ROWS - 1) : null;
         model.put(

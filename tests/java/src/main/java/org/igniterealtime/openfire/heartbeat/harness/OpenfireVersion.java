@@ -43,6 +43,16 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return !isSince(5, 1);
     }
 
+    /** Whether its console lists properties with what they are for. */
+    public boolean listsProperties() {
+        return isSince(4, 5);
+    }
+
+    /** Whether it asks clients that have come for their software (XEP-0092). */
+    public boolean asksForSoftware() {
+        return isSince(4, 6);
+    }
+
     @Override
     public String toString() {
         return major + "." + minor + "." + patch;

@@ -244,7 +244,7 @@ final class AdHocTest {
             List<Map<String, String>> rows =
                     why.rows().stream().filter(row -> row.get("jid").equals(silent.jid())).toList();
             Map<String, String> end = rows.stream().filter(row -> row.get("reason").equals("no-answer")).findFirst().orElseThrow();
-            assertEquals("closed, with an error", end.get("action"));
+            assertEquals("disconnected, its session ended", end.get("action"));
             assertTrue(end.get("meaning").contains("last ping was not answered"), end.toString());
             Duration ago = Duration.between(Instant.parse(end.get("time")), Instant.now());
             assertTrue(ago.toSeconds() >= -2 && ago.toSeconds() < 60, end.toString());

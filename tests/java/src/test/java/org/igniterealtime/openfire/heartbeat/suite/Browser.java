@@ -23,6 +23,7 @@ import org.openqa.selenium.WebElement;
 import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
 import org.openqa.selenium.chrome.ChromeOptions;
+import org.openqa.selenium.interactions.Actions;
 import org.openqa.selenium.logging.LogType;
 import org.openqa.selenium.logging.LoggingPreferences;
 import org.openqa.selenium.support.ui.WebDriverWait;
@@ -30,6 +31,10 @@ import org.openqa.selenium.support.ui.WebDriverWait;
 /** A headless Chromium with nothing in it, logged in to the console of a server. */
 final class Browser implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** More than there are links in the frame and on a page. */
+    private static final int MOST_TABS = 300;
+
     private static final String AXE = "web-client/node_modules/axe-core/axe.min.js";
 
     private static final String AXE_RUN = "var done = arguments[0];"
@@ -144,6 +149,35 @@ final class Browser implements AutoCloseable {
     void press(String css) {
         WebElement page = driver.findElement(By.tagName("html"));
         find(css).click();
+        awaitAnother(page, css);
+    }
+
+    /** From where the keyboard is with Tab to this one, and Enter there; waits for the page that comes. */
+    void enter(String css) {
+        WebElement page = driver.findElement(By.tagName("html"));
+        tabTo(css);
+        type(Keys.ENTER);
+        awaitAnother(page, css);
+    }
+
+    /** From where the keyboard is with Tab to this one. */
+    void tabTo(String css) {
+        find(css);
+        for (int i = 0; i < MOST_TABS; i++) {
+            type(Keys.TAB);
+            if ((Boolean) driver.executeScript("return document.activeElement.matches(arguments[0]);", css)) {
+                return;
+            }
+        }
+        throw new AssertionError("the keyboard does not come to " + css);
+    }
+
+    /** Types where the keyboard is. */
+    void type(CharSequence... keys) {
+        new Actions(driver).sendKeys(keys).perform();
+    }
+
+    private void awaitAnother(WebElement page, String css) {
         waitFor(
                 browser -> {
                     try {
@@ -174,7 +208,7 @@ final class Browser implements AutoCloseable {
         driver.manage().logs().get(LogType.BROWSER);
     }
 
-    /** Fails if axe-core finds something serious in the page, which is kept as a picture under this name. */
+    /** Fails if axe-core finds something serious in the page, or it does not fit; it is kept as a picture under this name. */
     void look(String name) {
         picture(name);
         try {
@@ -187,6 +221,8 @@ final class Browser implements AutoCloseable {
         Object wider = driver.executeScript(
                 "var p = document.getElementById('heartbeat'); return p.scrollWidth - p.clientWidth;");
         assertTrue(((Number) wider).intValue() <= 1, name + " is wider than its place by " + wider);
+        wider = driver.executeScript("var d = document.documentElement; return d.scrollWidth - d.clientWidth;");
+        assertTrue(((Number) wider).intValue() <= 1, name + " is wider than the window by " + wider);
     }
 
     void picture(String name) {

@@ -3,6 +3,7 @@ package org.igniterealtime.openfire.heartbeat.suite;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonElement;
@@ -10,17 +11,26 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
+import java.util.regex.Pattern;
+import java.util.zip.ZipFile;
+import org.igniterealtime.openfire.heartbeat.harness.ConsoleVisitor;
 import org.igniterealtime.openfire.heartbeat.harness.Event;
+import org.igniterealtime.openfire.heartbeat.harness.Installation;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer.Setup;
 import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.igniterealtime.openfire.heartbeat.harness.RawClient;
@@ -248,6 +258,73 @@ final class ConsoleTest {
         browser.waitFor(by -> policy().contains("\"idle\":\"4m\""), "the policy");
     }
 
+    /** What takes part on a page: links, fields, buttons, and what scrolls. */
+    private static final String TAKES_PART = "window.parts = [].slice.call(document.querySelectorAll('#heartbeat a[href],"
+            + "#heartbeat button, #heartbeat input:not([type=hidden]), #heartbeat select, #heartbeat textarea, #heartbeat summary,"
+            + "#heartbeat [tabindex]')).filter(function (part) { return part.checkVisibility(); });"
+            + "window.parts[0].focus();"
+            + "return window.parts.length;";
+
+    /** Which of them the keyboard is at, and whether one sees it. */
+    private static final String IS_AT = "var at = document.activeElement;"
+            + "var style = getComputedStyle(at);"
+            + "return window.parts.indexOf(at) + (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0"
+            + "  ? '' : ' unseen: ' + at.outerHTML);";
+
+    @Test
+    void theKeyboardComesToEverythingInTurnAndIsSeen() {
+        try (RawClient bob = login("bob", "keys");
+                RawClient alice = login("alice", "keys")) {
+            for (String page : List.of(
+                    "overview",
+                    "settings?confirm=defaults",
+                    "sessions",
+                    "session?jid=bob",
+                    "session?jid=bob%40console.test%2Fkeys",
+                    "users?confirm=bob")) {
+                browser.open(page);
+                if (page.equals("overview")) {
+                    browser.find("#plot-disconnects .hb-legend button");
+                }
+                long count = (Long) browser.driver().executeScript(TAKES_PART);
+                assertTrue(count > 3, page);
+                List<String> order = new ArrayList<>();
+                List<String> expected = new ArrayList<>();
+                for (long i = 1; i < count; i++) {
+                    browser.type(Keys.TAB);
+                    order.add((String) browser.driver().executeScript(IS_AT));
+                    expected.add(Long.toString(i));
+                }
+                assertEquals(expected, order, page);
+            }
+        }
+    }
+
+    @Test
+    void theKeyboardIsEnoughForSessionsAndUsers() {
+        try (RawClient bob = login("bob", "keys")) {
+            browser.open("overview");
+            browser.enter("#jive-sidebar a[href$='plugins/heartbeat/sessions']");
+            browser.tabTo("#q");
+            browser.type("bob@");
+            browser.enter("button[type=submit]");
+            browser.enter("td.hb-jid a");
+            browser.enter("button[value=ping]");
+            bob.await("a ping of ours", Event::isOurPing);
+            browser.enter(".hb-disconnect");
+            browser.enter("button[value=disconnect]");
+            assertTrue(browser.text().contains("The session is being disconnected"), browser.text());
+            bob.await("the end", event -> event.kind() == Event.Kind.CLOSED);
+            browser.enter("#jive-sidebar a[href$='plugins/heartbeat/users']");
+            browser.tabTo("#q");
+            browser.type("BOB");
+            browser.enter("button[type=submit]");
+            browser.enter("a[href$='confirm=bob']");
+            browser.enter("button[value=erase]");
+            assertTrue(browser.text().contains("The last activity of bob was erased."), browser.text());
+        }
+    }
+
     @Test
     void itWorksWithoutScripts() {
         try (Browser plain = new Browser(server.webConsole(), false)) {
@@ -327,6 +404,32 @@ final class ConsoleTest {
     }
 
     @Test
+    void whatClientsAreCalledIsShownAndNotObeyed() {
+        assumeTrue(server.version().asksForSoftware(), "this Openfire does not ask for it");
+        String program = HOSTILE.replace("&", "&amp;").replace("<", "&lt;");
+        try (RawClient bob = login("bob", "named")) {
+            Event asked = bob.await(
+                    Duration.ofSeconds(20),
+                    "the question for the software",
+                    event -> event.isStanza("iq") && event.stanza().has("jabber:iq:version"));
+            bob.send("<iq type='result' to='" + asked.stanza().attribute("from") + "' id='" + asked.stanza().attribute("id")
+                    + "'><query xmlns='jabber:iq:version'><name>" + program + "</name><version>" + program
+                    + "</version></query></iq>");
+            bob.sync();
+            browser.waitFor(
+                    by -> {
+                        browser.open("sessions?q=named");
+                        return browser.text().contains(HOSTILE + " " + HOSTILE);
+                    },
+                    "the client");
+            browser.look("sessions-client");
+            assertFalse(browser.driver().getTitle().contains("stolen"));
+            assertFalse(browser.has("#heartbeat img"));
+            browser.assertQuiet();
+        }
+    }
+
+    @Test
     void sessionsAreFilteredSortedAndCutIntoPages() {
         List<RawClient> strangers = new ArrayList<>();
         try (RawClient bob = login("bob", "desk");
@@ -349,6 +452,14 @@ final class ConsoleTest {
             assertEquals("descending", browser.find("th[aria-sort]").getAttribute("aria-sort"));
             browser.open("sessions?q=desk&from=5000");
             assertEquals("Sessions 1 to 2 of 2", browser.find("#count").getText());
+            browser.open("sessions?q=desk&sort=jid&order=down");
+            browser.press("#again");
+            assertTrue(browser.find("td.hb-jid a").getText().startsWith("bob@"), browser.text());
+            assertEquals("Sessions 1 to 2 of 2", browser.find("#count").getText());
+            browser.open("overview");
+            browser.press("#ending");
+            assertEquals("Nobody is about to be disconnected: no ping is waiting for its answer.", browser.find("#count").getText());
+            assertFalse(browser.has("#heartbeat table"));
         } finally {
             strangers.forEach(RawClient::close);
         }
@@ -380,7 +491,7 @@ final class ConsoleTest {
             List<String> rows = browser.all("#decisions tbody tr").stream().map(WebElement::getText).toList();
             assertTrue(rows.get(0).contains("not by Heartbeat") && rows.get(0).contains("phone-of-<b>"), rows.toString());
             assertTrue(
-                    rows.stream().anyMatch(row -> row.contains("closed, with an error")
+                    rows.stream().anyMatch(row -> row.contains("disconnected, its session ended")
                             && row.contains("an administrator asked for it")
                             && row.contains("desk")),
                     rows.toString());
@@ -390,6 +501,8 @@ final class ConsoleTest {
             assertTrue(browser.has("#decisions .hb-ping"));
             browser.press("#decisions tbody tr:first-child a");
             assertTrue(browser.text().contains("bob@console.test/phone-of-<b>"), browser.text());
+            browser.press("#owner");
+            assertTrue(browser.text().contains("No session of this user is open."), browser.text());
             // Who is called so elsewhere is somebody else.
             browser.open("session?jid=bob%40elsewhere.example");
             assertFalse(browser.text().contains("Last session ended"), browser.text());
@@ -424,6 +537,7 @@ final class ConsoleTest {
             browser.look("users-hostile");
             assertTrue(browser.text().contains(said), browser.text());
             assertFalse(browser.text().contains("alice"), browser.text());
+            assertEquals("One user", browser.find("#count").getText());
             browser.open("users");
             assertTrue(browser.find("tr:has(a[href*='alice'])").getText().contains("online"), browser.text());
             browser.open("users");
@@ -441,6 +555,44 @@ final class ConsoleTest {
             assertTrue(browser.text().contains("No user is like that."), browser.text());
             String audit = server.command("audit");
             assertTrue(audit.contains("admin Heartbeat: erased the last activity of a user: bob"), audit);
+            browser.assertQuiet();
+        }
+    }
+
+    /** One with all that a user's name may have, and one that only a table can. */
+    @Test
+    void whatUsersAreCalledIsShownAndNotObeyed() {
+        String allowed = "{{token}}{0}$(alert)\\3cb\\3e%3cb";
+        server.users(List.of(allowed));
+        server.set(ENABLED, "false");
+        // What Openfire notes meanwhile is taken over.
+        server.left(HOSTILE, System.currentTimeMillis());
+        Times.sleep(1);
+        server.set(ENABLED, "true");
+        try (RawClient user = login(allowed, "phone")) {
+            for (String name : List.of(allowed, HOSTILE)) {
+                browser.waitFor(
+                        by -> {
+                            browser.open(name.equals(HOSTILE) ? "users" : "sessions");
+                            return browser.text().contains(name);
+                        },
+                        name);
+                assertFalse(browser.driver().getTitle().contains("stolen"));
+                browser.open(browser.all("td.hb-jid a").stream()
+                        .filter(link -> link.getText().startsWith(name))
+                        .findFirst()
+                        .orElseThrow()
+                        .getDomAttribute("href"));
+                browser.look(name.equals(HOSTILE) ? "user-from-table" : "user-hostile");
+                assertTrue(browser.text().contains(name), browser.text());
+                browser.open("users?q=" + URLEncoder.encode(name, StandardCharsets.UTF_8));
+                browser.press("a[href*='confirm=']");
+                assertTrue(browser.find("#confirm").getText().contains(name), browser.text());
+                browser.press("button[value=erase]");
+                assertTrue(browser.text().contains("The last activity of " + name + " was erased."), browser.text());
+                assertFalse(browser.has("#heartbeat img"));
+                assertFalse(browser.driver().getTitle().contains("stolen"));
+            }
             browser.assertQuiet();
         }
     }
@@ -579,6 +731,46 @@ final class ConsoleTest {
     }
 
     @Test
+    void plotsSurviveARestart() throws Exception {
+        OpenfireServer first = OpenfireServer.named("plots")
+                .console()
+                .set(POLICY, "{\"idle\": \"1s\", \"ack_timeout\": \"1s\"}")
+                .plugin(Products.plugin())
+                .start();
+        try (first) {
+            first.users(List.of("bob"));
+            try (RawClient bob = RawClient.login(first.door(), "bob", "dead").available()) {
+                bob.await(Duration.ofSeconds(20), "the end", Event::isOver);
+            }
+            browser.waitFor(by -> disconnected(first) == 1, "bob's end in the plots");
+            first.stop();
+        }
+        Setup setup = OpenfireServer.named("plots").homeOf(first).console().plugin(Products.plugin());
+        for (String port : List.of("xmpp.socket.plain.port", "adminConsole.port")) {
+            setup.port(port, first.port(port));
+        }
+        try (OpenfireServer second = setup.start()) {
+            assertEquals(1, disconnected(second), "who was disconnected before the restart");
+        }
+    }
+
+    /** The figures of the last hour, as a script gets them that draws them. */
+    private static JsonObject overview(OpenfireServer asked) {
+        String json = new ConsoleVisitor(asked).login("admin", "admin").ask("GET", "plugins/heartbeat/overview.json", "").body();
+        return JsonParser.parseString(json).getAsJsonObject();
+    }
+
+    /** How many did not answer, in the last hour. */
+    private static int disconnected(OpenfireServer asked) {
+        JsonObject disconnects = overview(asked).getAsJsonArray("plots").get(3).getAsJsonObject();
+        JsonObject line = disconnects.getAsJsonArray("lines").get(0).getAsJsonObject();
+        assertEquals("disconnects no-answer", disconnects.get("id").getAsString() + " " + line.get("key").getAsString());
+        return line.getAsJsonArray("values").asList().stream()
+                .mapToInt(value -> value.isJsonNull() ? 0 : value.getAsInt())
+                .sum();
+    }
+
+    @Test
     void whatIsEmptySaysSoAndNamesAreNoMarkup() {
         openOverviewWith("200", figures("sessions", false, HOSTILE, "null", "null", "null"));
         assertEquals("Nothing at all.", browser.find("#plot-sessions .hb-none").getText());
@@ -712,14 +904,70 @@ final class ConsoleTest {
 
     @Test
     void nobodySeesOrChangesAnythingWithoutALogin() throws Exception {
-        for (String file : List.of("users.csv", "overview.json", "uplot.js", "uplot.css")) {
-            assertEquals(302, ask("GET", file, "").statusCode(), file);
+        List<String> addresses = addresses();
+        assertTrue(addresses.containsAll(List.of("users.csv", "overview.json", "uplot.js", "plots.js", "style.css", "metrics")), addresses.toString());
+        assertTrue(addresses.containsAll(PAGES), addresses.toString());
+        for (String address : addresses) {
+            HttpResponse<String> answer = ask("GET", address, "");
+            assertEquals(302, answer.statusCode(), address);
+            assertTrue(answer.headers().firstValue("Location").orElse("").contains("login.jsp"), address);
         }
         for (String page : PAGES) {
             assertEquals(302, ask("GET", page, "").statusCode(), page);
             assertEquals(302, ask("POST", page, "do=off").statusCode(), page);
         }
         assertTrue(policy().contains("idle"));
+    }
+
+    /** Of every servlet and every file of the plugin that Openfire serves. */
+    private static List<String> addresses() throws IOException {
+        List<String> addresses = new ArrayList<>();
+        try (ZipFile jar = new ZipFile(Products.plugin().toFile())) {
+            jar.stream()
+                    .filter(entry -> entry.getName().startsWith("web/") && !entry.isDirectory())
+                    .forEach(entry -> addresses.add(entry.getName().substring("web/".length())));
+            String servlets = new String(
+                    jar.getInputStream(jar.getEntry("web/WEB-INF/web.xml")).readAllBytes(), StandardCharsets.UTF_8);
+            Pattern.compile("<url-pattern>/([^<]+)</url-pattern>")
+                    .matcher(servlets)
+                    .results()
+                    .forEach(found -> addresses.add(found.group(1)));
+        }
+        return addresses;
+    }
+
+    @Test
+    void whatIsNoPageTakesNoForms() throws Exception {
+        browser.open("overview");
+        for (String file : List.of("users.csv", "overview.json", "uplot.js")) {
+            HttpResponse<String> answer = ask("PUT", file, "do=off", "Cookie", cookie());
+            // Where Openfire looks for its token first, it sends back to the page.
+            assertTrue(answer.statusCode() == 302 || answer.statusCode() == 405, file + ": " + answer);
+            HttpResponse<String> got = ask("GET", file, "", "Cookie", cookie());
+            assertEquals(200, got.statusCode(), file);
+            assertEquals("nosniff", got.headers().firstValue("X-Content-Type-Options").orElse(""), file);
+            assertTrue(got.headers().allValues("Content-Security-Policy").toString().contains("default-src 'none'"), file);
+        }
+    }
+
+    @Test
+    void propertiesAreListedWithWhatTheyAreFor() throws Exception {
+        assumeTrue(
+                Installation.used().hasConsole() && server.version().listsProperties(), "this Openfire has no such list");
+        Properties texts = new Properties();
+        try (ZipFile jar = new ZipFile(Products.plugin().toFile())) {
+            texts.load(jar.getInputStream(jar.getEntry("i18n/heartbeat_i18n.properties")));
+        }
+        browser.visit("server-properties.jsp?searchPlugin=Heartbeat");
+        String listed = browser.find("#jive-main-content").getText();
+        String prefix = "system_property.";
+        List<String> described = texts.stringPropertyNames().stream().filter(key -> key.startsWith(prefix)).toList();
+        assertEquals(6, described.size());
+        for (String key : described) {
+            assertTrue(listed.contains(key.substring(prefix.length())), key + ": " + listed);
+            assertTrue(listed.replaceAll("\\s+", " ").contains(texts.getProperty(key)), key + ": " + listed);
+        }
+        browser.picture("properties");
     }
 
     @Test

@@ -25,6 +25,7 @@ final class UploadTest {
     private static final String PLUGINS = "plugin-admin.jsp";
     private static final String BESIDE = "connection-settings-socket-c2s.jsp";
     private static final String ENTRY = "#jive-sidebar a[href$='plugins/heartbeat/settings']";
+    private static final String PROPERTY = "server-properties.jsp?searchName=plugin.heartbeat.journal.interval";
     private static final int SILENT_S = 4;
 
     @Test
@@ -94,6 +95,10 @@ final class UploadTest {
         AdHoc status = AdHoc.begin(boss, "heartbeat#status");
         assertEquals("completed", status.status(), status.toString());
         assertTrue(status.field("policy").contains("idle: 4s\n"), status.toString());
+        if (server.version().listsProperties()) {
+            browser.visit(PROPERTY);
+            assertTrue(browser.find("#jive-main-content").getText().contains("plugin.heartbeat.journal.interval"));
+        }
         ConsoleVisitor machine = new ConsoleVisitor(server).login("admin", "admin");
         assertEquals(200, machine.ask("GET", "plugins/heartbeat/metrics", "").statusCode());
         assertTrue(server.statistic("heartbeat_pings").isPresent());
@@ -111,6 +116,10 @@ final class UploadTest {
         browser.visit("session-summary.jsp");
         assertFalse(browser.has("#jive-sidebar a[href*='plugins/heartbeat']"), "the other entries too");
         browser.picture("upload-removed");
+        if (server.version().listsProperties()) {
+            browser.visit(PROPERTY);
+            assertFalse(browser.find("#jive-main-content").getText().contains("plugin.heartbeat.journal.interval"));
+        }
         ConsoleVisitor visitor = new ConsoleVisitor(server).login("admin", "admin");
         // As a plugin that never was: 404, or 500 where Openfire looks for whether it wants a token of forms.
         int none = visitor.ask("GET", "plugins/never/settings", "").statusCode();

@@ -26,14 +26,14 @@ public final class ConsoleFrame extends HttpServlet {
         out.write(page.getTitle());
         out.write("</title><link rel=\"stylesheet\" href=\"/style/global.css\">");
         page.writeHead(out);
-        out.write("</head><body id=\"jive-body\"><table style=\"width: 100%\"><tr style=\"vertical-align: top\">"
-                + "<td id=\"jive-sidebar\">");
+        out.write("</head><body id=\"jive-body\"><div id=\"jive-main\"><table style=\"width: 100%\"><tbody>"
+                + "<tr style=\"vertical-align: top\"><td><div id=\"jive-sidebar-container\"><div id=\"jive-sidebar\">");
         writeMenu(page.getProperty("meta.pageID"), out);
-        out.write("</td><td id=\"jive-content\"><h1>");
+        out.write("</div></div></td><td id=\"jive-content\"><h1>");
         out.write(page.getTitle());
         out.write("</h1><div id=\"jive-main-content\">");
         page.writeBody(out);
-        out.write("</div></td></tr></table></body></html>");
+        out.write("</div></td></tr></tbody></table></div></body></html>");
     }
 
     private static void writeMenu(String pageId, PrintWriter out) {
