@@ -212,7 +212,7 @@ public final class Demo {
 
     // ---- The end.
 
-    /** What the JVM of this server found wrong with native code, or null. */
+    /** What was wrong with this server, or null. */
     private static String close(OpenfireServer server) {
         try {
             server.close();

@@ -67,6 +67,7 @@ public final class OpenfireServer implements AutoCloseable {
     private volatile Door clients;
     private final Map<String, Integer> ports;
     private boolean closed;
+    private boolean broken;
 
     /** What a server shall be. */
     public static final class Setup {
@@ -638,7 +639,7 @@ public final class OpenfireServer implements AutoCloseable {
      *
      * @return of each such place of the plugin the first event, as it is in the log
      */
-    public List<String> faults() {
+    private List<String> faults() {
         Map<String, String> first = new LinkedHashMap<>();
         EVENT.splitAsStream(log())
                 .filter(event -> !event.contains("Unable to get a connection from the database pool (attempt "))
@@ -676,6 +677,11 @@ public final class OpenfireServer implements AutoCloseable {
         Signals.send(process.pid(), signal);
     }
 
+    /** Something was broken on purpose: what fails then may be below code of the plugin, as that of Openfire's listeners is. */
+    public void broken() {
+        broken = true;
+    }
+
     /** SIGKILL. */
     public void kill() {
         process.destroyForcibly();
@@ -685,7 +691,8 @@ public final class OpenfireServer implements AutoCloseable {
     /**
      * Ends the process.
      *
-     * @throws AssertionError if the JVM found fault with native code while it ran, or crashed
+     * @throws AssertionError if it did not end in time; if the JVM found fault with native code, or crashed; or if the log,
+     *     to its end, has a stack trace with code of the plugin in it, unless {@link #broken} was called
      */
     @Override
     public void close() {
@@ -708,6 +715,10 @@ public final class OpenfireServer implements AutoCloseable {
                 if (console.contains(sign)) {
                     throw new AssertionError(name + ": " + sign + ", see " + console());
                 }
+            }
+            List<String> faults = faults();
+            if (!faults.isEmpty() && !broken) {
+                throw new AssertionError(name + ", see " + home.resolve("logs") + ": " + String.join("\n", faults));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -192,6 +192,7 @@ final class OfflineTimesTest {
         RawClient late = login("late");
         RawClient quick = login("quick");
         int logged = server.log().length();
+        server.broken();
         database.leaves(server);
         late.close();
         quick.close();
