@@ -64,7 +64,7 @@ final class ScreenshotsTest {
             browser.open("overview?span=day");
             browser.waitFor(by -> browser.all("#plots canvas").size() == 4, "the plots");
             picture(browser, "overview");
-            browser.size(1280, 800);
+            browser.size(1280, 1180);
             browser.open("sessions?sort=ends");
             picture(browser, "sessions");
         } finally {
