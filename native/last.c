@@ -519,11 +519,21 @@ static void begin(hb_core *core, hb_keeper *keeper, bool known)
     hb_counts counts;
 
     forget_erased(core);
+    hb_core_counts(core, &counts);
+    known = known || counts.opened > 0; /* whoever came before it, or while it was opened, is not in it */
     while (known && (at = hb_users_next(&core->users, at)))
         hb_user_unmark(hb_user_at(&core->users, at), HB_USER_TOUCHED);
-    hb_core_counts(core, &counts);
-    core->touched_all = known || counts.opened > 0; /* whoever came before it is not in it */
+    core->touched_all = known;
     core->keeper = keeper;
+}
+
+/* For who does not hold the core's lock; it is taken after the keeper's. */
+static hb_keeper *keeper_of(hb_core *core)
+{
+    hb_core_lock(core);
+    hb_keeper *keeper = core->keeper;
+    hb_core_unlock(core);
+    return keeper;
 }
 
 int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,
@@ -532,10 +542,9 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
     hearing h = {.core = core, .say = say, .to = to};
     const hb_journal_reader reader = {
         .hash = hash_of, .expect = hear_count, .take = hear_lasts, .say = hear_line, .to = &h};
-
     hb_error own = {0};
 
-    if (core->keeper)
+    if (keeper_of(core))
         return HB_EINVAL;
     hb_core_lock(core);
     snprintf(core->report.folder, sizeof core->report.folder, "%s", folder);
@@ -563,12 +572,13 @@ int hb_core_journal_flush(hb_core *core, hb_core_say *say, void *to, hb_error *e
     const hearing h = {.core = core, .say = say, .to = to};
     hb_error own = {0};
 
-    if (!core->keeper)
+    hb_keeper *keeper = keeper_of(core);
+    if (!keeper)
         return HB_EINVAL;
-    pthread_mutex_lock(&core->keeper->lock);
+    pthread_mutex_lock(&keeper->lock);
     int code = flush(core, false, &h, &own);
     report(core, code, &own);
-    pthread_mutex_unlock(&core->keeper->lock);
+    pthread_mutex_unlock(&keeper->lock);
     if (error)
         *error = own;
     return code;
@@ -608,22 +618,26 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
 
     if (!length || length > HB_JID_MAX)
         return HB_EINVAL;
-    if (core->keeper)
-        pthread_mutex_lock(&core->keeper->lock);
     hb_core_lock(core);
+    hb_keeper *keeper = core->keeper; /* for good, if there is one */
+    if (keeper) {
+        hb_core_unlock(core);
+        pthread_mutex_lock(&keeper->lock);
+        hb_core_lock(core);
+    }
     hb_user_ref ref = hb_users_ref(&core->users, name, length);
     if (ref)
         hb_slots_forget(core, ref);
-    if (!core->keeper)
+    if (!keeper)
         code = note_erased(core, name, length);
     hb_core_unlock(core);
-    if (core->keeper) {
+    if (keeper) {
         /* On disk the name stands until the next snapshot. */
-        code = hb_journal_add(core->keeper->journal, &gone);
+        code = hb_journal_add(keeper->journal, &gone);
         hb_core_lock(core);
         core->wipe = core->wipe || ref;
         hb_core_unlock(core);
-        pthread_mutex_unlock(&core->keeper->lock);
+        pthread_mutex_unlock(&keeper->lock);
     }
     return code < 0 ? code : ref != HB_NO_USER;
 }

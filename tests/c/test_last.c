@@ -266,6 +266,50 @@ static void test_catch_up(void **state)
     assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS + 70000); /* never in the future */
 }
 
+/* As if the last write had not come to its end. */
+static void tear_tail(void)
+{
+    char path[FOLDER_PATH + 64];
+    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
+    FILE *file = fopen(path, "ab");
+    assert_non_null(file);
+    assert_int_equal(fwrite("torn", 1, 4, file), 4);
+    fclose(file);
+}
+
+static void visit(const char *jid)
+{
+    hb_token token = rig_login(&life, jid, true);
+    assert_int_equal(hb_core_unavailable(life.core, token, NULL, 0, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, token), HB_OK);
+}
+
+static void visit_meanwhile(void *to, const char *line)
+{
+    visit(to);
+    hear(NULL, line);
+}
+
+/* Who comes and goes just while it is opened is no worse off than others afterwards. */
+static void test_meanwhile(void **state)
+{
+    (void)state;
+    static char bob[] = "bob@example.org/phone";
+    hb_error error;
+    flush();
+    tear_tail();
+    rig_close(&life);
+    rig_init(&life, ORIGIN_US);
+    assert_int_equal(hb_core_journal_open(life.core, folder, NULL, visit_meanwhile, bob, &error), HB_OK);
+    assert_int_equal(lines, 1);
+    flush();
+    rig_step(&life, 10);
+    visit(bob);
+    flush();
+    crash();
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS + 10000);
+}
+
 /* It could not be opened at first: what was learnt meanwhile is written then. */
 static void test_late(void **state)
 {
@@ -804,16 +848,11 @@ static void test_disk_full(void **state)
 static void test_torn(void **state)
 {
     (void)state;
-    char path[FOLDER_PATH + 64];
     rig_login(&life, "alice@example.org/phone", true);
     import("bob", RIG_WALL_MS - 1000);
     flush();
     assert_int_equal(hb_core_forget(life.core, "bob", 3), 1);
-    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
-    FILE *file = fopen(path, "ab");
-    assert_non_null(file);
-    assert_int_equal(fwrite("torn", 1, 4, file), 4);
-    fclose(file);
+    tear_tail();
     crash();
     assert_int_equal(lines, 1);
     assert_non_null(strstr(said, "the last 4 bytes are kept in damaged-journal-0000000000000001"));
@@ -1016,6 +1055,7 @@ int main(void)
         with_journal(test_another_wish),
         with_journal(test_late),
         with_journal(test_late_and_known),
+        with_journal(test_meanwhile),
         with_journal(test_late_and_changed),
         with_journal(test_told),
         with_journal(test_new_key_at_start),
