@@ -425,11 +425,17 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
                 }
                 continue;
             }
-            String ours = PresenceTable.digits(last.lastActivityMs());
-            if (last.lastActivityMs() <= 0 || ours.equals(row) || (!atTheEnd && isOnline(last))) {
+            if (!atTheEnd && isOnline(last)) {
+                if (row != null) {
+                    // Back so soon that Openfire wrote when they went after it had taken the row away.
+                    table.delete(user, row);
+                }
                 continue;
             }
-            changes.add(new PresenceTable.Change(user, row, ours));
+            String ours = PresenceTable.digits(last.lastActivityMs());
+            if (last.lastActivityMs() > 0 && !ours.equals(row)) {
+                changes.add(new PresenceTable.Change(user, row, ours));
+            }
         }
         if (!changes.isEmpty()) {
             table.write(changes);
@@ -447,7 +453,7 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     private void check(PresenceTable.Change change, boolean atTheEnd) throws SQLException {
         UserActivity last = core.last(change.user);
         if (last == null ? !core.isClosed() : !atTheEnd && last.isOnline()) {
-            table.takeBack(change);
+            table.delete(change.user, change.after);
         }
     }
 

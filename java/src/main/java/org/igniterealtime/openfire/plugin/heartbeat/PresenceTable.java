@@ -40,7 +40,7 @@ final class PresenceTable {
     private static final String INSERT =
             "INSERT INTO ofPresence (username, offlinePresence, offlineDate) VALUES (?, NULL, ?)";
     private static final String DELETE = "DELETE FROM ofPresence WHERE username = ?";
-    private static final String DELETE_OURS = "DELETE FROM ofPresence WHERE username = ? AND offlineDate = ?";
+    private static final String DELETE_THIS = "DELETE FROM ofPresence WHERE username = ? AND offlineDate = ?";
 
     private final RateLimit refusals = new RateLimit();
 
@@ -190,9 +190,9 @@ final class PresenceTable {
         execute(DELETE, user);
     }
 
-    /** Takes a row away that was written, if nobody else has written it since. */
-    void takeBack(Change change) throws SQLException {
-        execute(DELETE_OURS, change.user, change.after);
+    /** The same if it still says this. */
+    void delete(String user, String date) throws SQLException {
+        execute(DELETE_THIS, user, date);
     }
 
     private static void execute(String sql, String... values) throws SQLException {
