@@ -50,7 +50,7 @@ public record OpenfireVersion(int major, int minor, int patch) {
 
     /** Whether it asks clients that have come for their software (XEP-0092). */
     public boolean asksForSoftware() {
-        return isSince(4, 6);
+        return isSince(4, 4);
     }
 
     @Override
