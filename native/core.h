@@ -417,6 +417,9 @@ typedef struct hb_scan {
  */
 size_t hb_scan_look(hb_core *core, size_t at, size_t end, hb_scan *out);
 
+/* Has the processor bring what a look at the stretch from block `at` on begins with. */
+void hb_scan_fetch(const hb_core *core, size_t at);
+
 /* Has a block looked into at the next look, whatever is known of it. */
 void hb_scan_again(hb_core *core, uint32_t block);
 

@@ -1,7 +1,10 @@
 /* decide.c - what comes out of the core: actions that are due, and the last word on each. */
 #include "core.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "fetch.h"
 
 void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why)
 {
@@ -172,6 +175,16 @@ static void keep_series(hb_core *core)
     hb_series_tick(core->series, &now, core->clock.wall_ms);
 }
 
+/* What every tick looks at. */
+static void fetch_counts(const hb_core *core)
+{
+    for (size_t p = 0; p < HB_PARTS; p++)
+        hb_fetch(&core->parts[p], offsetof(hb_part, traces) + sizeof core->parts[p].traces.count);
+    hb_fetch(&core->series->before, sizeof core->series->before);
+    hb_fetch(core->lanes, sizeof core->lanes);
+    hb_scan_fetch(core, 0);
+}
+
 void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
 {
     uint32_t before = core->clock.tick;
@@ -186,6 +199,7 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
     core->most_pings = most_pings(core);
     if (core->clock.tick != before) {
         core->pinged = 0;
+        fetch_counts(core);
         (void)hb_core_traces(core);
         keep_series(core);
         hb_slots_tidy(core);

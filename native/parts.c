@@ -57,12 +57,14 @@ void hb_parts_close(hb_core *core)
 void hb_core_lock(hb_core *core)
 {
     for (size_t i = 0; i < HB_PARTS; i++)
+        __builtin_prefetch(&core->parts[i].lock, 1);
+    for (size_t i = 0; i < HB_PARTS; i++)
         pthread_mutex_lock(&core->parts[i].lock);
 }
 
 void hb_core_unlock(hb_core *core)
 {
-    for (size_t i = HB_PARTS; i-- > 0;)
+    for (size_t i = 0; i < HB_PARTS; i++)
         pthread_mutex_unlock(&core->parts[i].lock);
 }
 

@@ -30,8 +30,7 @@ static size_t find_blocks(const hb_core *core, size_t at, size_t end, hb_scan *s
     return at;
 }
 
-/* The table of the next stretch is on its way meanwhile. */
-static void prefetch_blocks(const hb_core *core, size_t at)
+void hb_scan_fetch(const hb_core *core, size_t at)
 {
     size_t all = core->page_count * HB_PAGE_BLOCKS;
     size_t end = all - at < HB_SCAN_STRETCH ? all : at + HB_SCAN_STRETCH;
@@ -117,7 +116,7 @@ static uint64_t due_of(const hb_core *core, uint32_t at, uint64_t suspects, uint
 
 size_t hb_scan_look(hb_core *core, size_t at, size_t end, hb_scan *out)
 {
-    prefetch_blocks(core, end);
+    hb_scan_fetch(core, end); /* is on its way meanwhile */
     at = find_blocks(core, at, end, out);
     look_at_reads(core, out);
     find_suspects(core, out);
