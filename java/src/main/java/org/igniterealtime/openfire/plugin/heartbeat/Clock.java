@@ -12,6 +12,11 @@ public final class Clock {
     /** What is written into the cell of a session that is read from. Moved by {@link Ticker} only. */
     volatile int tick;
 
+    /** What a read is stamped with. */
+    public int tick() {
+        return tick;
+    }
+
     public long nowUs() {
         return PAST_US + (System.nanoTime() - origin) / 1000;
     }

@@ -43,6 +43,19 @@ public final class Watched {
     }
 
     /**
+     * Where {@link #read} stores {@link Clock#tick()}, at {@link #offset}. For a handler that keeps both: a read of one
+     * of many connections then misses the caches once less, as this object is not looked at.
+     */
+    public ByteBuffer page() {
+        return page;
+    }
+
+    /** In bytes. */
+    public int offset() {
+        return offset;
+    }
+
+    /**
      * How long nothing was read from the connection, in microseconds, to the tick. A read may have come at the end of its
      * tick: it is less rather than more, or who asks might close too early.
      */

@@ -12,6 +12,7 @@ import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.EventExecutorGroup;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
@@ -19,6 +20,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLException;
+import org.igniterealtime.openfire.plugin.heartbeat.Clock;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
 import org.igniterealtime.openfire.plugin.heartbeat.Sessions;
 import org.igniterealtime.openfire.plugin.heartbeat.Transport;
@@ -304,15 +306,20 @@ final class NettyConnection implements Transport {
     }
 
     private final class ReadHandler extends ChannelInboundHandlerAdapter {
-        private final Watched watched;
+        private final ByteBuffer page;
+        private final int offset;
+        private final Clock clock;
 
         ReadHandler(Watched watched) {
-            this.watched = watched;
+            page = watched.page();
+            offset = watched.offset();
+            clock = common.sessions.clock();
         }
 
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
-            watched.read();
+            // As watched.read().
+            page.putInt(offset, clock.tick());
             context.fireChannelRead(message);
             if (context.pipeline().first() != this) {
                 safely(NettyConnection.this::toFront);
