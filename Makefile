@@ -165,7 +165,8 @@ LIBRARY_LD := -shared -Wl,-soname,libheartbeat.so -Wl,--version-script=native/ex
 # libcrypto's archive, not its shared library: the plugin must need nothing but libc.
 LIBS := $(JANSSON_A) -l:libcrypto.a
 # Tests in which calls of the system fail on command. Allocations do in jansson and libcrypto too.
-WRAPPED_test_journal := openat write fsync renameat unlinkat
+WRAPPED_test_journal := openat write fsync renameat unlinkat readdir
+WRAPPED_test_platform := openat flock ftruncate fchmodat fcntl fsync readdir
 WRAPPED_test_alloc := malloc calloc realloc aligned_alloc mmap fsync
 
 FUZZ_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -217,7 +218,7 @@ journal-dump: $(BUILD)/native/journal-dump
 ## faults: plants faults in copies of the core, one by one, and sees who catches each; WORD= for some of them
 faults: $(TESTS_native:%=$(BUILD)/native/tests/%) $(BUILD)/native/simulator
 	@COMPILE='$(CC)' COMPILE_FLAGS='$(subst ',,$(COMMON)) -O1' LINK='$(CC)' LINK_FLAGS='$(LIBS) -lcmocka -pthread' UNITS='$(CORE_UNITS)' \
-	    UNIT_TESTS='$(filter-out test_alloc test_journal test_threads test_transcripts,$(TESTS))' tests/faults/run $(WORD)
+	    UNIT_TESTS='$(filter-out test_alloc test_journal test_platform test_threads test_transcripts,$(TESTS))' tests/faults/run $(WORD)
 
 ## coverage: lines of the core that its tests and the simulator reach, those that they do not, and a floor
 coverage: $(TESTS_coverage:%=$(BUILD)/coverage/tests/%) $(BUILD)/coverage/simulator

@@ -23,6 +23,16 @@ struct hb_folder {
     int lock;
 };
 
+static int open_at(int directory, const char *name, int flags)
+{
+    int file;
+
+    do
+        file = openat(directory, name, flags | O_CLOEXEC, 0600);
+    while (file < 0 && errno == EINTR);
+    return file;
+}
+
 int hb_folder_make(const char *path)
 {
     return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
@@ -35,7 +45,7 @@ int hb_folder_open(const char *path, hb_folder **out)
     if (!folder)
         return ENOMEM;
     folder->lock = HB_NO_FILE;
-    folder->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    folder->directory = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
     if (folder->directory < 0) {
         int why = errno;
         free(folder);
@@ -56,10 +66,15 @@ void hb_folder_close(hb_folder *folder)
 
 int hb_folder_lock(hb_folder *folder)
 {
-    folder->lock = openat(folder->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int locked;
+
+    folder->lock = open_at(folder->directory, "lock", O_RDWR | O_CREAT);
     if (folder->lock < 0)
         return errno;
-    return flock(folder->lock, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    do
+        locked = flock(folder->lock, LOCK_EX | LOCK_NB);
+    while (locked != 0 && errno == EINTR);
+    return locked == 0 ? 0 : errno;
 }
 
 int hb_folder_sync(hb_folder *folder)
@@ -69,21 +84,27 @@ int hb_folder_sync(hb_folder *folder)
 
 int hb_folder_each(hb_folder *folder, int (*visit)(void *to, const char *name), void *to)
 {
-    int fd = openat(folder->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_at(folder->directory, ".", O_RDONLY | O_DIRECTORY);
     DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *entry;
+    const struct dirent *entry = NULL;
     int answer = 0;
+    int why = 0;
 
     if (!files) {
-        int why = errno;
+        why = errno;
         hb_file_close(fd);
         return why;
     }
-    /* No other thread reads this one. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (answer >= 0 && (entry = readdir(files)))
-        answer = visit(to, entry->d_name);
+    do {
+        errno = 0;              /* what tells an error from the end */
+        entry = readdir(files); /* No other thread reads this one. NOLINT(concurrency-mt-unsafe) */
+        if (entry)
+            answer = visit(to, entry->d_name);
+        else
+            why = errno;
+    } while (entry && answer >= 0);
     (void)closedir(files);
-    return answer < 0 ? answer : 0;
+    return answer < 0 ? answer : why;
 }
 
 int hb_folder_rename(hb_folder *folder, const char *from, const char *to)
@@ -99,12 +120,16 @@ int hb_folder_remove(hb_folder *folder, const char *name)
 int hb_folder_secure(hb_folder *folder, const char *name)
 {
     struct stat about;
+    int changed = 0;
 
     if (fstatat(folder->directory, name, &about, 0) != 0)
         return errno;
-    if (about.st_mode & 077 && fchmodat(folder->directory, name, 0600, 0) != 0)
-        return errno;
-    return 0;
+    if (about.st_mode & 077) {
+        do
+            changed = fchmodat(folder->directory, name, 0600, 0);
+        while (changed != 0 && errno == EINTR);
+    }
+    return changed == 0 ? 0 : errno;
 }
 
 int hb_file_open(hb_folder *folder, const char *name, hb_open how, int *out)
@@ -116,7 +141,7 @@ int hb_file_open(hb_folder *folder, const char *name, hb_open how, int *out)
         [HB_OPEN_REPLACE] = O_WRONLY | O_CREAT | O_TRUNC,
     };
 
-    *out = openat(folder->directory, name, flags[how] | O_CLOEXEC, 0600);
+    *out = open_at(folder->directory, name, flags[how]);
     return *out < 0 ? errno : 0;
 }
 
@@ -146,12 +171,22 @@ int hb_file_write(int file, const void *bytes, size_t length, uint64_t *written)
 
 int hb_file_sync(int file)
 {
+    int done;
+
 #ifdef F_FULLFSYNC
-    /* There fsync stops at the disk's own memory. Not every file system knows this one. */
-    if (fcntl(file, F_FULLFSYNC) == 0)
+    /* There fsync stops at the disk's own memory. Not every file system knows this one; any other error is one. */
+    do
+        done = fcntl(file, F_FULLFSYNC);
+    while (done < 0 && errno == EINTR);
+    if (done >= 0)
         return 0;
+    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY)
+        return errno;
 #endif
-    return fsync(file) == 0 ? 0 : errno;
+    do
+        done = fsync(file);
+    while (done != 0 && errno == EINTR);
+    return done == 0 ? 0 : errno;
 }
 
 /* Much of it comes in fewer and larger pages. */
@@ -200,7 +235,12 @@ int hb_file_read(int file, uint8_t **bytes, size_t *length)
 
 int hb_file_cut(int file, uint64_t length)
 {
-    return ftruncate(file, (off_t)length) == 0 ? hb_file_sync(file) : errno;
+    int cut;
+
+    do
+        cut = ftruncate(file, (off_t)length);
+    while (cut != 0 && errno == EINTR);
+    return cut == 0 ? hb_file_sync(file) : errno;
 }
 
 void *hb_block_new(size_t size, bool large_pages)

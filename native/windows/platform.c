@@ -160,8 +160,11 @@ int hb_folder_each(hb_folder *folder, int (*visit)(void *to, const char *name), 
         if (WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, NULL, NULL))
             answer = visit(to, name);
     } while (answer >= 0 && FindNextFileW(files, &found));
+    DWORD error = GetLastError(); /* of FindNextFileW, if that was called last */
     FindClose(files);
-    return answer < 0 ? answer : 0;
+    if (answer < 0)
+        return answer;
+    return error == ERROR_NO_MORE_FILES ? 0 : errno_of(error);
 }
 
 int hb_folder_rename(hb_folder *folder, const char *from, const char *to)

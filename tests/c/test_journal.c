@@ -22,6 +22,8 @@ int __real_openat(int folder, const char *path, int flags, ...);
 ssize_t __real_write(int fd, const void *bytes, size_t length);
 int __real_renameat(int from, const char *old, int to, const char *new);
 int __real_unlinkat(int folder, const char *path, int flags);
+struct dirent *__real_readdir(DIR *files);
+struct dirent *__wrap_readdir(DIR *files);
 int __wrap_unlinkat(int folder, const char *path, int flags);
 int __wrap_openat(int folder, const char *path, int flags, ...);
 ssize_t __wrap_write(int fd, const void *bytes, size_t length);
@@ -79,6 +81,17 @@ int __wrap_unlinkat(int folder, const char *path, int flags)
 int __wrap_renameat(int from, const char *old, int to, const char *new)
 {
     return fails() ? -1 : __real_renameat(from, old, to, new);
+}
+
+static long list_fails_at; /* as fail_at, of readdir alone */
+
+struct dirent *__wrap_readdir(DIR *files)
+{
+    if (list_fails_at && !--list_fails_at) {
+        errno = EIO;
+        return NULL;
+    }
+    return fails() ? NULL : __real_readdir(files);
 }
 
 #define USERS 64
@@ -146,6 +159,7 @@ static int setup(void **state)
 {
     (void)state;
     fail_at = 0;
+    list_fails_at = 0;
     fail_on = false;
     stopped = false;
     watch_syncs = false;
@@ -160,7 +174,7 @@ static void each(visit *v)
     DIR *files = opendir(folder);
     const struct dirent *entry;
     assert_non_null(files);
-    while ((entry = readdir(files))) {
+    while ((entry = __real_readdir(files))) {
         char path[512];
         if (entry->d_name[0] == '.')
             continue;
@@ -595,6 +609,31 @@ static void test_refused(void **state)
     hb_journal_close(journal);
     assert_int_equal(hb_journal_open("/proc/no/such/folder", key, &reader, &journal, &error), HB_EJOURNAL);
     assert_string_equal(error.text, "the folder can not be made: No such file or directory");
+}
+
+/* A part of the folder is not taken for all of it: what was said to be on disk would not count any more. */
+static void test_listing_breaks(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    write_frames(3, key);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(add(journal, 3, 1003), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    hb_journal_close(journal);
+    file_of("journal");
+    size_t files = file_count;
+    for (long n = 1; n <= (long)files + 3; n++) { /* with the folder itself, the one above, and the end */
+        list_fails_at = n;
+        refused("the folder can not be listed: Input/output error");
+        assert_int_equal(list_fails_at, 0);
+        assert_int_equal(told.records, 0);
+        file_of("journal");
+        assert_int_equal(file_count, files);
+    }
+    journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 4);
+    hb_journal_close(journal);
 }
 
 /* A life: what was acknowledged goes to `kept`. It comes back to the disk by a snapshot when it can. */
@@ -1252,15 +1291,25 @@ static void test_power(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_folder(test_first_start),   in_folder(test_found_again),
-        in_folder(test_snapshot),      in_folder(test_many),
-        in_folder(test_cut),           in_folder(test_flipped),
-        in_folder(test_torn),          in_folder(test_damaged_snapshot),
-        in_folder(test_refused),       in_folder(test_failing),
-        cmocka_unit_test(test_key),    in_folder(test_strange_records),
-        in_folder(test_parts),         in_folder(test_rekey),
-        in_folder(test_rekey_refused), in_folder(test_rekey_alone),
-        in_folder(test_rekey_failing), in_folder(test_rekey_meanwhile),
+        in_folder(test_first_start),
+        in_folder(test_found_again),
+        in_folder(test_snapshot),
+        in_folder(test_many),
+        in_folder(test_cut),
+        in_folder(test_flipped),
+        in_folder(test_torn),
+        in_folder(test_damaged_snapshot),
+        in_folder(test_refused),
+        in_folder(test_failing),
+        in_folder(test_listing_breaks),
+        cmocka_unit_test(test_key),
+        in_folder(test_strange_records),
+        in_folder(test_parts),
+        in_folder(test_rekey),
+        in_folder(test_rekey_refused),
+        in_folder(test_rekey_alone),
+        in_folder(test_rekey_failing),
+        in_folder(test_rekey_meanwhile),
         in_folder(test_power),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
