@@ -624,6 +624,8 @@ int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out)
         hb_hold hold = hb_hold_any(core);
         found = hb_core_activity(core, user, length, &activity);
         hb_let_go(&hold);
+        if (found != 1)
+            return found; /* forgotten in between */
         out->ms = activity.seen_ms;
         out->online = activity.online;
         return found;

@@ -446,8 +446,11 @@ void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why);
 /* users.c: the user's last session ended. */
 void hb_gone_note(hb_core *core, hb_user_ref ref);
 
-/* The tick of the last byte read from a session. */
+/* The tick of the last byte read from a session, as the core sees it. */
 uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot);
+
+/* The same of its cell, where nothing is decided: a recorder's copy is as of the last time that something was. */
+uint32_t hb_core_cell_tick(const hb_core *core, uint32_t slot);
 
 /* Without an advance for so long, it is in doubt whether the core is in charge; and so much later it is not. */
 #define HB_DOUBT_US INT64_C(1000000)

@@ -75,7 +75,7 @@ int64_t hb_last_seen(const hb_core *core, const hb_user *user)
     int64_t seen = hb_user_seen_ms(&core->users, user);
 
     for (uint32_t slot = user->sessions; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->next) {
-        int64_t ms = hb_clock_wall_of(&core->clock, hb_core_read_tick(core, slot));
+        int64_t ms = hb_clock_wall_of(&core->clock, hb_core_cell_tick(core, slot));
         seen = ms > seen ? ms : seen;
     }
     return seen;

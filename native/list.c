@@ -54,9 +54,8 @@ static bool contains(const hb_jid *jid, const char *text, size_t length)
 static hb_moment moment_of(const hb_core *core, uint32_t slot)
 {
     hb_moment moment = hb_slot_moment(core, slot);
-    uint32_t read = __atomic_load_n(hb_cell_of(core, slot), __ATOMIC_RELAXED);
 
-    moment.read = read < core->clock.tick ? read : core->clock.tick;
+    moment.read = hb_core_cell_tick(core, slot);
     return moment;
 }
 

@@ -24,11 +24,21 @@ bool hb_slot_find(hb_core *core, hb_token token, uint32_t *slot)
     return false;
 }
 
-uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot)
+static uint32_t tick_of(const hb_core *core, const uint32_t *cell)
 {
-    uint32_t read = __atomic_load_n(hb_seen_of(core, slot), __ATOMIC_RELAXED);
+    uint32_t read = __atomic_load_n(cell, __ATOMIC_RELAXED);
 
     return read < core->clock.tick ? read : core->clock.tick;
+}
+
+uint32_t hb_core_read_tick(const hb_core *core, uint32_t slot)
+{
+    return tick_of(core, hb_seen_of(core, slot));
+}
+
+uint32_t hb_core_cell_tick(const hb_core *core, uint32_t slot)
+{
+    return tick_of(core, hb_cell_of(core, slot));
 }
 
 /* Spreads the pings of sessions that went silent together (splitmix64's finish). */

@@ -136,6 +136,20 @@ static void test_crash(void **state)
     assert_int_equal(activity_of("carol").seen_ms, -1);
 }
 
+/* A recording keeps nothing from the disk, though nothing was decided about who was read from. */
+static void test_recorded(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    assert_int_equal(hb_core_record(life.core, 1 << 16), HB_OK);
+    rig_step(&life, 5);
+    rig_read(&life, alice);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 5000);
+}
+
 /* Both times are kept; the policy says which of them is told, also of who went before. */
 static void test_which_time(void **state)
 {
@@ -1035,6 +1049,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_journal(test_crash),
+        with_journal(test_recorded),
         with_journal(test_quiet),
         with_journal(test_forget),
         with_journal(test_which_time),

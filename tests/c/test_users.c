@@ -190,6 +190,21 @@ static void test_who_is_here(void **state)
     assert_int_equal(list(&all), 1);
 }
 
+/* What was read while it is recorded is known, though nothing was decided since. */
+static void test_recorded(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    assert_int_equal(hb_core_record(life.core, 1 << 16), HB_OK);
+    rig_step(&life, 5);
+    rig_read(&life, alice);
+    hb_user_query silent = {.limit = 10, .before_ms = RIG_WALL_MS + 5000};
+    assert_int_equal(list(&silent), 0);
+    silent.before_ms++;
+    assert_int_equal(list(&silent), 1);
+    assert_int_equal(answer[0].is.seen_ms, RIG_WALL_MS + 5000);
+}
+
 static void test_bad_queries(void **state)
 {
     (void)state;
@@ -319,7 +334,7 @@ static void test_each(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_core(test_pages), with_core(test_who_is_here), with_core(test_bad_queries),
+        with_core(test_pages), with_core(test_who_is_here), with_core(test_recorded), with_core(test_bad_queries),
         with_core(test_gone),  with_core(test_many_gone),   with_core(test_each),
     };
     return cmocka_run_group_tests_name("users", tests, NULL, NULL);
