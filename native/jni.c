@@ -74,9 +74,35 @@ static void free0(JNIEnv *env, jclass class, jlong handle)
     hb_core_free(core_of(handle));
 }
 
+/* One half of a character beyond U+FFFF, as if it were a character. */
+static char *put_surrogate(char *out, uint32_t unit)
+{
+    *out++ = (char)(0xe0 | unit >> 12);
+    *out++ = (char)(0x80 | (unit >> 6 & 0x3f));
+    *out++ = (char)(0x80 | (unit & 0x3f));
+    return out;
+}
+
+/* UTF-8 as Java wants it from C, where four bytes are six: out has room for half as much again. */
+static void modify(const char *text, char *out)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (*at < 0xf0 || !at[1] || !at[2] || !at[3]) {
+            *out++ = (char)*at;
+            continue;
+        }
+        uint32_t c = (at[0] & 7u) << 18 | (at[1] & 0x3fu) << 12 | (at[2] & 0x3fu) << 6 | (at[3] & 0x3fu);
+        out = put_surrogate(out, 0xd800 | (c - 0x10000) >> 10);
+        out = put_surrogate(out, 0xdc00 | (c & 0x3ff));
+        at += 3;
+    }
+    *out = '\0';
+}
+
 static void throw_policy(JNIEnv *env, int code, const hb_error *error)
 {
     char message[sizeof error->path + sizeof error->text + 64];
+    char modified[sizeof message / 2 * 3];
     char where[64] = "";
 
     if (code != HB_EPOLICY) {
@@ -86,7 +112,8 @@ static void throw_policy(JNIEnv *env, int code, const hb_error *error)
     if (error->line)
         snprintf(where, sizeof where, "line %d, column %d: ", error->line, error->column);
     snprintf(message, sizeof message, "%s%s%s%s", where, error->path, error->path[0] ? ": " : "", error->text);
-    throw_new(env, POLICY_EXCEPTION, message);
+    modify(message, modified);
+    throw_new(env, POLICY_EXCEPTION, modified);
 }
 
 static void configure0(JNIEnv *env, jclass class, jlong handle, jbyteArray json, jlong idle_ms, jboolean ping)
@@ -571,7 +598,7 @@ static jbyteArray last0(JNIEnv *env, jclass class, jlong handle, jbyteArray user
     return bytes_of(env, answer, sizeof head + activity.length);
 }
 
-/* hb_core_users's answer; NULL: out of memory. */
+/* hb_core_users's answer; NULL: out of memory, or a text is too long. */
 static jbyteArray users0(JNIEnv *env, jclass class, jlong handle, jint order, jint limit, jlong before_ms,
                          jbyteArray part, jboolean prefix, jbyteArray after, jlong after_ms)
 {
@@ -579,6 +606,10 @@ static jbyteArray users0(JNIEnv *env, jclass class, jlong handle, jint order, ji
     char after_text[TEXT_MAX];
     jsize part_length = copy_text(env, part, part_text, sizeof part_text);
     jsize after_length = copy_text(env, after, after_text, sizeof after_text);
+
+    (void)class;
+    if ((part && part_length < 0) || (after && after_length < 0))
+        return NULL;
     const hb_user_query query = {.order = (hb_user_order)order,
                                  .limit = (size_t)limit,
                                  .before_ms = before_ms,
@@ -591,7 +622,6 @@ static jbyteArray users0(JNIEnv *env, jclass class, jlong handle, jint order, ji
     char *answer = NULL;
     size_t length = 0;
 
-    (void)class;
     if (hb_core_users(core_of(handle), &query, &answer, &length) < 0)
         return NULL;
     jbyteArray bytes = bytes_of(env, answer, length);

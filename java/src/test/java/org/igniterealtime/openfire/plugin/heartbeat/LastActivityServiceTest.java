@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -102,6 +103,19 @@ final class LastActivityServiceTest {
         assertEquals(List.of("jo\u00e4nn"), names(new LastActivityService.Query().containing("\u00c4"), 10));
         assertEquals(List.of(), names(new LastActivityService.Query().containing("zz"), 10));
         assertEquals(5, names(new LastActivityService.Query(), 10).size());
+    }
+
+    /** Nobody's name has a text in it that is longer than a name can be. */
+    @Test
+    void longTexts() {
+        core.importUser("aaa", 1, null);
+        String longest = String.join("", Collections.nCopies(3071, "a"));
+        for (String text : new String[] {longest, longest + "a"}) {
+            assertEquals(List.of(), names(new LastActivityService.Query().containing(text), 10));
+            assertEquals(List.of(), names(new LastActivityService.Query().startingWith(text), 10));
+            assertEquals(List.of(), names(new LastActivityService.Query().after(text, 0), 10));
+        }
+        assertEquals(List.of("aaa"), names(new LastActivityService.Query().containing("aaa"), 10));
     }
 
     @Test

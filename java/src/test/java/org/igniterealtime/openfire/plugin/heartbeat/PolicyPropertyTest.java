@@ -2,6 +2,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,19 @@ final class PolicyPropertyTest {
             // What it tells is a policy, and the same one.
             core.configure(told, 1_000, false);
             assertEquals(told, property.inForce());
+        }
+    }
+
+    /** What is wrong with a policy is said with its characters, however many bytes these have. */
+    @Test
+    void charactersOfAMistake() {
+        try (NativeCore core = new NativeCore(0, 0)) {
+            for (String key : new String[] {"idl\u00e9", "\u95f2", "a\ud83d\ude00b\udbff\udfff"}) {
+                Exception refused = assertThrows(
+                        NativeCore.PolicyException.class,
+                        () -> core.configure("{\"" + key + "\": 1}", IDLE_MS, true));
+                assertTrue(refused.getMessage().startsWith("line 1, column 2: " + key + ": unknown key"), refused.getMessage());
+            }
         }
     }
 
