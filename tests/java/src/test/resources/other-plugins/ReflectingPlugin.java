@@ -10,10 +10,15 @@ import java.nio.file.Paths;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginManager;
 
-/** Asks Heartbeat by reflection, as docs/other-plugins.md has it, and removes no listener when it goes. */
+/**
+ * Asks Heartbeat by reflection, as docs/other-plugins.md has it, and removes no listener when it goes. It takes its time with
+ * who is slow.
+ */
 public final class ReflectingPlugin implements Plugin {
     private static final String LISTENER = "org.igniterealtime.openfire.plugin.heartbeat.LastActivityListener";
 
@@ -31,6 +36,9 @@ public final class ReflectingPlugin implements Plugin {
                         note("ended " + user.getClass().getMethod("user").invoke(user) + " "
                                 + user.getClass().getMethod("reason").invoke(user) + " " + Thread.currentThread().getName()
                                 + " own-loader " + own);
+                        if (user.getClass().getMethod("user").invoke(user).toString().endsWith("-slow")) {
+                            dawdle();
+                        }
                     }
                 }
                 return null;
@@ -38,6 +46,15 @@ public final class ReflectingPlugin implements Plugin {
             service.getClass().getMethod("addListener", listening, Plugin.class).invoke(service, listener, this);
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    /** Whoever interrupts it. */
+    private static void dawdle() {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(6);
+        while (System.nanoTime() - end < 0) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+            Thread.interrupted();
         }
     }
 

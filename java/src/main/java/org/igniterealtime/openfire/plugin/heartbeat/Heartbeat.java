@@ -164,11 +164,16 @@ final class Heartbeat implements AutoCloseable {
         statistics.register();
     }
 
-    /** Gives back first, then ends: no step keeps another from being done. */
+    /**
+     * Decides nothing any more, gives back, then ends: who answers is not heard any longer once the connections are
+     * given back, and what comes after may wait for others. No step keeps another from being done.
+     */
     @Override
     public void close() {
         step(access::unregister);
         step(statistics::unregister);
+        step(ticker::close);
+        step(actions::close);
         step(adapter::detach);
         step(http::detach);
         step(events::unregister);
@@ -176,8 +181,6 @@ final class Heartbeat implements AutoCloseable {
         step(lastActivityListeners::unregister);
         step(lastActivityListeners::close);
         step(offlineTimes::close);
-        step(ticker::close);
-        step(actions::close);
         step(recording::close);
         step(plots::close);
         step(journal::close);
@@ -187,7 +190,7 @@ final class Heartbeat implements AutoCloseable {
     private static void step(Runnable step) {
         try {
             step.run();
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             Log.error("Heartbeat could not be ended completely", e);
         }
     }

@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.heartbeat.suite;
 
 import static org.igniterealtime.openfire.heartbeat.suite.Times.TICK;
+import static org.igniterealtime.openfire.heartbeat.suite.Times.seconds;
 import static org.igniterealtime.openfire.heartbeat.suite.Times.sleep;
 
 import java.io.IOException;
@@ -8,17 +9,20 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.jar.JarOutputStream;
 import javax.tools.ToolProvider;
+import org.igniterealtime.openfire.heartbeat.harness.Event;
 import org.igniterealtime.openfire.heartbeat.harness.Installation;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
 import org.igniterealtime.openfire.heartbeat.harness.RawClient;
 
 /**
- * The row other-plugin: plugins of others get at last activity in both ways of docs/other-plugins.md, by reflection from a class
+ * The rows other-plugin and unload-slow: plugins of others get at last activity in both ways of docs/other-plugins.md, by reflection from a class
  * loader of their own, and as children of ours. Each writes down what it is told.
  */
 final class OtherPluginRow {
@@ -37,6 +41,26 @@ final class OtherPluginRow {
         stage.contact();
         stage.begin();
         new OtherPluginRow(stage).play();
+    }
+
+    /** Ours is unloaded while somebody else keeps it waiting: who answers meanwhile is not closed for it. */
+    static void unloadSlow(Stage stage) throws Exception {
+        stage.people("slow", "lively");
+        stage.contact();
+        RawClient lively = stage.login("lively").answerPings(PingAnswer.RESULT);
+        stage.begin();
+        OtherPluginRow row = new OtherPluginRow(stage);
+        row.install("reflecting", "ReflectingPlugin", "");
+        row.visit("slow");
+        row.await("reflecting", "ended " + stage.user("slow") + " logout heartbeat-listeners own-loader true");
+        lively.await("a ping of ours", Event::isPing);
+        long begin = System.nanoTime();
+        stage.server().uninstall();
+        double took = seconds(begin, System.nanoTime());
+        sleep(2 * TICK);
+        stage.saw(String.format(Locale.ROOT, "unloaded in %.1f s; %s", took, lively.isOver() ? "closed" : "who answers stays"));
+        stage.must(took > 2, "it is kept waiting: " + took);
+        stage.must(!lively.isOver(), "who answers stays", lively);
     }
 
     private void play() throws Exception {

@@ -56,6 +56,10 @@ final class OwnServerRows {
                 new OwnRow("unload", OwnServerRows::unload),
                 new OwnRow(
                         "unload-quiet", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::unloadQuiet),
+                new OwnRow(
+                        "unload-slow",
+                        setup -> setup.set(POLICY, "{\"idle\": \"2s\", \"ack_timeout\": \"1s\"}"),
+                        OtherPluginRow::unloadSlow),
                 new OwnRow("reload-20", OwnServerRows::reload20),
                 new OwnRow(
                         "reload-silent", setup -> setup.set(POLICY, "{\"idle\": \"60s\"}"), OwnServerRows::reloadSilent),
