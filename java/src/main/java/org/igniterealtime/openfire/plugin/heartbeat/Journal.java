@@ -50,13 +50,19 @@ final class Journal implements AutoCloseable {
      * @param later is told once if it could be read later only: as of {@link #isWhole}
      */
     void start(Consumer<Boolean> later) {
-        boolean first = !new File(folder, "key").exists();
+        boolean first = isEmpty();
         open();
         if (opened && first) {
             whole = importFromOpenfire();
         }
         openedLater = later;
         thread.start();
+    }
+
+    /** Whether nothing was ever kept here; a key may have been put there. */
+    private boolean isEmpty() {
+        String[] kept = folder.list((at, name) -> name.startsWith("snapshot-") || name.startsWith("journal-"));
+        return kept == null || kept.length == 0;
     }
 
     /** Whether what was known before is known. */

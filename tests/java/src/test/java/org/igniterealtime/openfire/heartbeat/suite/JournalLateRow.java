@@ -45,6 +45,7 @@ final class JournalLateRow {
         JournalLateRow row = new JournalLateRow(stage);
         row.firstStart();
         row.laterStart();
+        row.withAKey();
         stage.saw("a folder that can be opened a minute later: what Openfire knew, and what came meanwhile, is kept in it");
     }
 
@@ -99,6 +100,19 @@ final class JournalLateRow {
         server.reload();
         stage.must(seenMs("before") == now && status("before").equals("of now"), "it is on disk");
         stage.must(seenMs("meanwhile") == meanwhile && seenMs("without") == without, "all of it");
+    }
+
+    /** The key was put there before the first start. */
+    private void withAKey() throws IOException {
+        long noted = server.offlineDate(stage.user("before"));
+        String key = Files.readString(folder.resolve("key"));
+        server.uninstall();
+        remove(folder);
+        Files.writeString(Files.createDirectories(folder).resolve("key"), key);
+        stage.must(server.install(Products.plugin()), "it is back");
+        stage.must(told("state").equals("on disk"), "and keeps what it knows: " + journal());
+        stage.must(noted > 0 && seenMs("before") == noted, "what Openfire had noted is taken over");
+        stage.must(Files.readString(folder.resolve("key")).equals(key), "under the key that was there");
     }
 
     private void startWithAFileInTheWay() throws IOException {
