@@ -3,8 +3,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 import java.util.function.Supplier;
 
 /**
@@ -166,14 +165,14 @@ final class NativeCore implements AutoCloseable {
     private synchronized void addPage() {
         ByteBuffer page = ByteBuffer.allocateDirect(PAGE_CELLS * CELL_BYTES).order(ByteOrder.nativeOrder());
         // The page is published before the core can hand out a slot in it.
-        List<ByteBuffer> grown = new ArrayList<>(pages.length + 1);
-        for (ByteBuffer known : pages) {
-            grown.add(known);
-        }
-        grown.add(page);
-        pages = grown.toArray(new ByteBuffer[0]);
+        ByteBuffer[] before = pages;
+        ByteBuffer[] grown = Arrays.copyOf(before, before.length + 1);
+        grown[before.length] = page;
+        pages = grown;
         int code = addPage0(handle, page);
         if (code < 0) {
+            // The next one takes this place, in the core as well.
+            pages = before;
             throw new IllegalStateException("the core refused a page of cells: " + code);
         }
     }
