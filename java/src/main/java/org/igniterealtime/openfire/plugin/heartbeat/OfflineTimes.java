@@ -264,6 +264,12 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
             take(fresh, now, taken);
             take(again, now, taken);
         }
+        due.addAll(taken);
+        if (due.size() > MOST_WAITING) {
+            due.clear();
+            missed();
+        }
+        // Whom a cache that fails keeps from it has another look.
         for (Waiting each : taken) {
             UserActivity last = core.last(each.user);
             if (last == null && !core.isClosed()) {
@@ -271,11 +277,6 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
             } else if (last != null && last.lastActivityMs() > 0 && !isOnline(last)) {
                 keepInCache(each.user, last.lastActivityMs());
             }
-            due.add(each);
-        }
-        if (due.size() > MOST_WAITING) {
-            due.clear();
-            missed();
         }
     }
 
