@@ -101,7 +101,7 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
             try {
                 running = Heartbeat.start(library, home);
                 refusal = null;
-            } catch (RuntimeException | LinkageError e) {
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 refuse("it could not start: " + e, e);
             }
         } else if (!enabled) {

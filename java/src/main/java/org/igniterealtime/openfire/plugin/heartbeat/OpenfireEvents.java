@@ -194,7 +194,7 @@ final class OpenfireEvents
         }
         try {
             event.accept((LocalClientSession) session);
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             if (faults.allows()) {
                 Log.error("An event of {} was lost", session.getAddress(), e);
             }

@@ -118,7 +118,7 @@ final class Ticker implements AutoCloseable {
     private void look() {
         try {
             look.run();
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             if (faults.allows()) {
                 Log.error("Looking for new and resumed connections failed; it is tried again in a second", e);
             }

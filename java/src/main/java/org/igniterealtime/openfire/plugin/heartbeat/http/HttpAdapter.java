@@ -92,7 +92,7 @@ public final class HttpAdapter implements Adapter {
                 if (each.watched() != null) {
                     end(each);
                 }
-            } catch (RuntimeException | LinkageError e) {
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 if (faults.allows()) {
                     Log.error("{} could not be looked at", each.remote(), e);
                 }

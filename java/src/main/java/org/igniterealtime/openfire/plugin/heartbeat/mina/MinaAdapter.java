@@ -142,7 +142,7 @@ public final class MinaAdapter implements Adapter {
         public void sessionCreated(IoSession session) {
             try {
                 watch(session);
-            } catch (RuntimeException | LinkageError e) {
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 if (faults.allows()) {
                     Log.error("A connection is not watched, Openfire's own idle handling has it: {}", session, e);
                 }

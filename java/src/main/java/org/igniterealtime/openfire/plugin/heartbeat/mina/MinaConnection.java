@@ -256,7 +256,7 @@ final class MinaConnection implements Transport {
         private void safely(Runnable step) {
             try {
                 step.run();
-            } catch (RuntimeException | LinkageError e) {
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 if (faults.allows()) {
                     Log.error("An event of {} was lost", remote(), e);
                 }

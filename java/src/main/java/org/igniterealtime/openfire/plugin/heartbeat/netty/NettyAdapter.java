@@ -195,7 +195,7 @@ public final class NettyAdapter implements Adapter {
                 return;
             }
             guards.computeIfAbsent(channel.eventLoop(), Guard::new).take(connection);
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             connection.remove();
             // It stays noted until it closes: what failed now fails again, and Openfire has it.
             if (connection.isClosed()) {
@@ -271,7 +271,7 @@ public final class NettyAdapter implements Adapter {
                 watched.values().stream()
                         .filter(each -> each.channel().eventLoop() == loop)
                         .forEach(each -> each.silenceIs(charge));
-            } catch (RuntimeException | LinkageError e) {
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
                 if (faults.allows()) {
                     Log.error("Whose business silence is could not be told to all connections", e);
                 }

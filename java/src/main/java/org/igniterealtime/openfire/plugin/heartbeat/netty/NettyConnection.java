@@ -120,7 +120,7 @@ final class NettyConnection implements Transport {
         watched = ours;
         try {
             addHandlers(pipeline, business.name());
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             common.sessions.ended(ours);
             throw e;
         }
@@ -298,7 +298,7 @@ final class NettyConnection implements Transport {
     void safely(Runnable step) {
         try {
             step.run();
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             if (common.faults.allows()) {
                 Log.error("An event of {} was lost", remote(), e);
             }
