@@ -18,6 +18,7 @@ import org.slf4j.LoggerFactory;
 import org.xmpp.packet.IQ;
 import org.xmpp.packet.JID;
 import org.xmpp.packet.Presence;
+import org.xmpp.packet.StreamError;
 
 /**
  * Carries out what the core wants done, on threads of its own: never two actions of one session at once, and always in
@@ -26,13 +27,12 @@ import org.xmpp.packet.Presence;
 final class Actions implements AutoCloseable {
     private static final Logger Log = LoggerFactory.getLogger(Actions.class);
 
-    private static final String TIMED_OUT =
-            "<stream:error><connection-timeout xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
-                    + "</stream:stream>";
-    /** RFC 6120 section 4.9.3.14: an administrator's word is the policy; clients do not come back at once. */
-    private static final String THROWN_OUT =
-            "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
-                    + "</stream:stream>";
+    /** RFC 6120 section 4.9.3.4. */
+    private static final StreamError.Condition TIMED_OUT = StreamError.Condition.connection_timeout;
+
+    /** Section 4.9.3.14: an administrator's word is the policy; clients do not come back at once. */
+    private static final StreamError.Condition THROWN_OUT = StreamError.Condition.policy_violation;
+
     private static final int MAX_THREADS = 8;
     private static final long END_MS = 5_000;
 

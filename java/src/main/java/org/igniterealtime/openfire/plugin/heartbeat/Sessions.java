@@ -12,6 +12,7 @@ import org.jivesoftware.openfire.session.LocalClientSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.xmpp.packet.JID;
+import org.xmpp.packet.StreamError;
 
 /**
  * Which connection is which session, and the way of their events into the core. It decides nothing: what it forwards
@@ -482,7 +483,7 @@ public final class Sessions {
         }
 
         @Override
-        public void close(String farewell) {
+        public void close(StreamError.Condition why) {
             // Nothing to close.
         }
 

@@ -2,6 +2,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.util.Locale;
 import org.jivesoftware.openfire.Connection;
+import org.xmpp.packet.StreamError;
 
 /** What an adapter can do with one connection of a client. No method of those over TCP waits for the network. */
 public interface Transport {
@@ -34,14 +35,21 @@ public interface Transport {
     default int endedByOpenfireAfter() {
         return 0;
     }
+
     /** Openfire's object for this connection, or null while there is none. */
     Connection connection();
 
     /**
-     * Sends {@code farewell} if a stream was opened, and closes when all that was written is out. If the client takes
-     * nothing any more that never comes to its end: {@link #drop} then.
+     * Sends a stream error (RFC 6120, section 4.9) with this condition if a stream was opened, ends the stream, and closes
+     * when all that was written is out. If the client takes nothing any more that never comes to its end: {@link #drop} then.
      */
-    void close(String farewell);
+    void close(StreamError.Condition why);
+
+    /** The end of a stream over TCP, whose header declares the prefix: an error with this condition, and the closing tag. */
+    static String endOfStream(StreamError.Condition why) {
+        return "<stream:error><" + why.toXMPP() + " xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+                + "</stream:stream>";
+    }
 
     /** Closes at once; what was not sent is lost. */
     void drop();

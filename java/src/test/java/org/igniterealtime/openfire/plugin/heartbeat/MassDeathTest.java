@@ -13,6 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jivesoftware.openfire.Connection;
 import org.junit.jupiter.api.Test;
+import org.xmpp.packet.StreamError;
 
 /** 10,000 sessions are found dead in one tick, and each deed takes as long as telling 200 contacts may: 50 ms. */
 final class MassDeathTest {
@@ -136,7 +137,7 @@ final class MassDeathTest {
         }
 
         @Override
-        public void close(String farewell) {
+        public void close(StreamError.Condition why) {
             does("close");
             sessions.closing(watched);
             sessions.ended(watched);

@@ -8,6 +8,7 @@ import org.jivesoftware.openfire.session.LocalClientSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.xmpp.packet.Presence;
+import org.xmpp.packet.StreamError;
 
 /**
  * One connection over WebSocket (RFC 7395) or BOSH (XEP-0124). It is reached through Openfire's own object only, whose
@@ -15,9 +16,6 @@ import org.xmpp.packet.Presence;
  */
 final class HttpConnection implements Transport {
     private static final Logger Log = LoggerFactory.getLogger(HttpConnection.class);
-
-    private static final String TIMED_OUT = "<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
-            + "<connection-timeout xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
 
     final LocalClientSession session;
     private final Kind kind;
@@ -85,11 +83,11 @@ final class HttpConnection implements Transport {
         return connection;
     }
 
-    /** The farewell of a TCP stream is not one of a frame: Openfire writes its own end here. */
+    /** The error is an element of its own (RFC 7395, section 3.5). The end that comes after it, Openfire writes. */
     @Override
-    public void close(String farewell) {
+    public void close(StreamError.Condition why) {
         if (!connection.isClosed()) {
-            connection.deliverRawText(TIMED_OUT);
+            connection.deliverRawText(new StreamError(why).toXML());
             if (tellFirst) {
                 tell();
             }

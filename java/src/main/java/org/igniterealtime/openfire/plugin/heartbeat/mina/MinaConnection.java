@@ -14,6 +14,7 @@ import org.igniterealtime.openfire.plugin.heartbeat.Watched;
 import org.jivesoftware.openfire.Connection;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.xmpp.packet.StreamError;
 
 /**
  * One connection on MINA, and the two filters by which it is watched: the first of the chain stamps reads on the I/O
@@ -125,7 +126,7 @@ final class MinaConnection implements Transport {
     }
 
     @Override
-    public void close(String farewell) {
+    public void close(StreamError.Condition why) {
         Connection connection = connection();
         if (connection == null || !answered) {
             // No stream was opened, there is none to be closed.
@@ -133,7 +134,7 @@ final class MinaConnection implements Transport {
             return;
         }
         // Not connection.close(): it drops what is queued. Openfire does its part when it sees the connection closed.
-        connection.deliverRawText(farewell);
+        connection.deliverRawText(Transport.endOfStream(why));
         session.close(false);
     }
 

@@ -28,6 +28,7 @@ import org.igniterealtime.openfire.plugin.heartbeat.Watched;
 import org.jivesoftware.openfire.Connection;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.xmpp.packet.StreamError;
 
 /**
  * One connection on Netty, and the handlers by which it is watched: the first of the pipeline stamps reads, ahead of
@@ -246,7 +247,7 @@ final class NettyConnection implements Transport {
     }
 
     @Override
-    public void close(String farewell) {
+    public void close(StreamError.Condition why) {
         Connection connection = connection();
         if (connection == null || !common.openfire.hasWritten(channel)) {
             // No stream was opened, there is none to be closed.
@@ -254,7 +255,7 @@ final class NettyConnection implements Transport {
             return;
         }
         // Not connection.close(): up to 4.9 it waits. Openfire does its part when it sees the connection closed.
-        connection.deliverRawText(farewell);
+        connection.deliverRawText(Transport.endOfStream(why));
         channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
     }
 

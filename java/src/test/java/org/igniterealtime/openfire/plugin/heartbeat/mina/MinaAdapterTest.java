@@ -34,6 +34,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.xmpp.packet.StreamError;
 
 /**
  * The adapter on MINA itself, with a stand-in for Openfire's handler: plain and with TLS, over real sockets. Run on MINA 2.0
@@ -41,7 +42,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(60)
 class MinaAdapterTest {
-    private static final String FAREWELL = "<stream:error/></stream:stream>";
+    private static final String FAREWELL =
+            "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
 
     @TempDir
     private static Path folder;
@@ -253,7 +255,7 @@ class MinaAdapterTest {
                 socket.getOutputStream().write(' ');
                 assertEquals("<stream>", read(socket, 8));
                 await("the count of bytes", () -> only().getWrittenBytes() > 0);
-                connectionOf(only()).close(FAREWELL);
+                connectionOf(only()).close(StreamError.Condition.policy_violation);
                 assertEquals(FAREWELL, read(socket, 1000));
             }
             await("the session to end", () -> acceptor.getManagedSessionCount() == 0);
@@ -265,7 +267,7 @@ class MinaAdapterTest {
         handler.greets = false;
         Socket socket = connect(1).get(0);
         await("the session", () -> acceptor.getManagedSessionCount() == 1);
-        connectionOf(only()).close(FAREWELL);
+        connectionOf(only()).close(StreamError.Condition.policy_violation);
         assertEquals("", read(socket, 1000));
     }
 
@@ -290,7 +292,7 @@ class MinaAdapterTest {
         for (int i = 0; i < 200; i++) {
             session.write(IoBuffer.wrap(new byte[100_000]));
         }
-        connection.close(FAREWELL);
+        connection.close(StreamError.Condition.policy_violation);
         TimeUnit.MILLISECONDS.sleep(300);
         assertFalse(connection.isClosed());
 

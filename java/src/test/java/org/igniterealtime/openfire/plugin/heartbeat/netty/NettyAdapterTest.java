@@ -30,10 +30,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.xmpp.packet.StreamError;
 
 /** How connections are found, watched and ended, plain and with TLS. */
 class NettyAdapterTest extends NettyFixture {
-    private static final String FAREWELL = "<stream:error/></stream:stream>";
+    private static final String FAREWELL =
+            "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
 
     @TempDir
     private static Path folder;
@@ -267,7 +269,7 @@ class NettyAdapterTest extends NettyFixture {
                 assertEquals("<stream>", read(socket, 8));
                 Channel channel = only();
                 await("the count of bytes", () -> channel.attr(NettyConnectionHandler.WRITTEN_BYTES).get() != null);
-                connectionOf(channel).close(FAREWELL);
+                connectionOf(channel).close(StreamError.Condition.policy_violation);
                 assertEquals(FAREWELL, read(socket, 1000));
             }
             await("the channel to end", () -> acceptor.channels.isEmpty());
@@ -279,7 +281,7 @@ class NettyAdapterTest extends NettyFixture {
         open(false);
         Socket socket = connect(1).get(0);
         await("the channel", () -> acceptor.channels.size() == 1);
-        connectionOf(only()).close(FAREWELL);
+        connectionOf(only()).close(StreamError.Condition.policy_violation);
         assertEquals("", read(socket, 1000));
     }
 
@@ -306,7 +308,7 @@ class NettyAdapterTest extends NettyFixture {
         for (int i = 0; i < 200; i++) {
             var unused = channel.writeAndFlush(Unpooled.wrappedBuffer(new byte[100_000]));
         }
-        connection.close(FAREWELL);
+        connection.close(StreamError.Condition.policy_violation);
         channel.eventLoop().submit(() -> {}).sync();
         TimeUnit.MILLISECONDS.sleep(300);
         assertFalse(connection.isClosed());

@@ -494,6 +494,15 @@ public final class OpenfireServer implements AutoCloseable {
         return known.isJsonNull() ? Optional.empty() : Optional.of(known.getAsJsonObject());
     }
 
+    /** Has the plugin disconnect the one open session with a full JID, as an administrator does in the console. */
+    public void disconnect(String jid) {
+        JsonObject session = why(jid).orElseThrow().getAsJsonArray("open").get(0).getAsJsonObject();
+        String answer = command("disconnect", session.get("session").getAsString());
+        if (!answer.equals("UNDER_WAY")) {
+            throw new IllegalStateException(jid + " is not disconnected: " + answer);
+        }
+    }
+
     /** How the plugin keeps last activity: "on disk", or why not. */
     public String journal() {
         return command("journal");

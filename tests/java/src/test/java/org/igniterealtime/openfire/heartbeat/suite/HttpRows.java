@@ -38,10 +38,12 @@ final class HttpRows {
                         new Row("ws-answers", HttpRows::webSocketAnswers),
                         new Row("ws-sm-ghost", HttpRows::webSocketGhost),
                         new Row("ws-logout", HttpRows::webSocketLogout),
+                        new Row("ws-disconnect", HttpRows::webSocketDisconnected),
                         new Row("bosh-silent", HttpRows::boshSilent),
                         new Row("ws-sm-drop", HttpRows::webSocketDrop),
                         new Row("bosh-polls", HttpRows::boshPolls),
                         new Row("bosh-answers", HttpRows::boshAnswers),
+                        new Row("bosh-disconnect", HttpRows::boshDisconnected),
                         new Row("ws-xmppjs", HttpRows::xmppJsAnswers),
                         new Row("ws-xmppjs-frozen", HttpRows::xmppJsFrozen),
                         new Row("ws-xmppjs-resumes", HttpRows::xmppJsResumes),
@@ -86,6 +88,10 @@ final class HttpRows {
                 stage.must(isGoneTime(closed, T), "it is closed at T");
             }
             toldOnce(stage, contact, client);
+            if (!stage.server().version().endsSilentWebSockets()) {
+                toldWhy(stage, client, "connection-timeout");
+                stage.must(client.last().contains("<close "), "then the stream is closed: " + client.last());
+            }
             Rows.lastActivityIs(stage, "client", false);
         }
     }
@@ -156,6 +162,51 @@ final class HttpRows {
             stage.must("logout".equals(activity.get("why").getAsString()), "it is a logout: " + activity);
             stage.must("bye".equals(activity.get("status").getAsString()), "its status is kept: " + activity);
         }
+    }
+
+    /** An administrator ends it. Its client is told that it is no accident: it shall not come back at once. */
+    private static void webSocketDisconnected(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = webSocket(stage).resumable().answerPings().available()) {
+            stage.begin();
+            isThrownOut(stage, contact, client);
+            stage.must(client.isOver(), "its connection is closed");
+            stage.must(client.last().contains("<close "), "the stream before: " + client.last());
+        }
+    }
+
+    private static void boshDisconnected(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        try (WebClient client = patient(stage).answerPings().available()) {
+            stage.begin();
+            isThrownOut(stage, contact, client);
+        }
+    }
+
+    /** Openfire alone does it by the button of its own console. */
+    private static void isThrownOut(Stage stage, RawClient contact, WebClient client) throws Exception {
+        sleep(TICK);
+        if (stage.hasPlugin()) {
+            stage.server().disconnect(client.jid);
+        } else {
+            stage.server().command("close", client.jid);
+        }
+        // Over BOSH a request that comes at that moment is left without an answer, now and then: Openfire's own doing.
+        sleep(4 * TICK);
+        boolean open = stage.server().command("sessions").contains(client.jid);
+        int told = contact.presences(client.jid, "unavailable").size();
+        stage.saw((open ? "stays" : "ended") + ", told " + client.streamErrors() + "; contact told " + told + " times");
+        stage.must(!open, "its session is over");
+        toldWhy(stage, client, "policy-violation");
+        toldOnce(stage, contact, client);
+        Rows.lastActivityIs(stage, "client", false);
+    }
+
+    private static void toldWhy(Stage stage, WebClient client, String condition) {
+        List<String> errors = client.streamErrors();
+        stage.must(errors.equals(List.of(condition)), "the client is told " + condition + ", and was " + errors);
     }
 
     /** The network goes, and the client may come back: nobody is told as long as it may. */

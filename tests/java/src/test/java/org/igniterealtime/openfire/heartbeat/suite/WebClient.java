@@ -1,6 +1,7 @@
 package org.igniterealtime.openfire.heartbeat.suite;
 
 import java.io.IOException;
+import java.io.StringReader;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -17,7 +18,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.xml.parsers.DocumentBuilderFactory;
+import javax.xml.parsers.ParserConfigurationException;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
+import org.w3c.dom.Element;
+import org.w3c.dom.NodeList;
+import org.xml.sax.InputSource;
+import org.xml.sax.SAXException;
 
 /** A client over WebSocket (RFC 7395) or BOSH (XEP-0124, XEP-0206) that says what a test has it say, and no more. */
 abstract class WebClient implements AutoCloseable {
@@ -26,6 +33,7 @@ abstract class WebClient implements AutoCloseable {
     private static final long PATIENCE_S = 20;
     private static final String SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
     private static final String BIND = "urn:ietf:params:xml:ns:xmpp-bind";
+    private static final String STREAMS = "http://etherx.jabber.org/streams";
     private static final Pattern ID = Pattern.compile("\\sid=[\"']([^\"']*)[\"']");
 
     final OpenfireServer server;
@@ -141,6 +149,42 @@ abstract class WebClient implements AutoCloseable {
     List<Seen> pings() {
         synchronized (seen) {
             return seen.stream().filter(Seen::isPing).toList();
+        }
+    }
+
+    /** The conditions of the stream errors (RFC 6120, section 4.9) that arrived. Each must declare what it is made of. */
+    List<String> streamErrors() {
+        List<String> conditions = new ArrayList<>();
+        synchronized (seen) {
+            for (Seen each : seen) {
+                if (each.xml().contains(":error") || each.xml().startsWith("<error")) {
+                    NodeList errors = elements(each.xml()).getElementsByTagNameNS(STREAMS, "error");
+                    for (int i = 0; i < errors.getLength(); i++) {
+                        conditions.add(errors.item(i).getFirstChild().getLocalName());
+                    }
+                }
+            }
+        }
+        return conditions;
+    }
+
+    /** What arrived at once, below an element that declares nothing. */
+    private static Element elements(String xml) {
+        try {
+            DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
+            factory.setNamespaceAware(true);
+            return factory.newDocumentBuilder()
+                    .parse(new InputSource(new StringReader("<all>" + xml + "</all>")))
+                    .getDocumentElement();
+        } catch (ParserConfigurationException | SAXException | IOException e) {
+            throw new IllegalStateException("no XML: " + xml, e);
+        }
+    }
+
+    /** What arrived last. */
+    String last() {
+        synchronized (seen) {
+            return seen.isEmpty() ? "" : seen.get(seen.size() - 1).xml();
         }
     }
 

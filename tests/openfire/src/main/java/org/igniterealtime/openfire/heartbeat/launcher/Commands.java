@@ -137,6 +137,8 @@ final class Commands {
                 return "";
             case "why":
                 return ask("why", new Class<?>[] {String.class}, arguments[0]);
+            case "disconnect":
+                return ask("disconnect", new Class<?>[] {long.class}, Long.valueOf(arguments[0]));
             case "audit":
                 return SecurityAuditManager.getInstance().getEvents(null, 0, 1000, null, null).stream()
                         .map(event -> event.getUsername() + " " + event.getSummary() + ": " + event.getDetails())

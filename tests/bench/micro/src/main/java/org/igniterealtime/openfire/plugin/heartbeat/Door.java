@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.jivesoftware.openfire.Connection;
+import org.xmpp.packet.StreamError;
 
 /** Lets the benchmarks in: the plugin's own classes around a real core, whose time the benchmark moves. */
 public final class Door implements AutoCloseable {
@@ -160,7 +161,7 @@ public final class Door implements AutoCloseable {
         }
 
         @Override
-        public void close(String farewell) {
+        public void close(StreamError.Condition why) {
             // There is nothing to close.
         }
 
