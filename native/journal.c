@@ -16,6 +16,7 @@
 #define WISH_FILE "key.new"  /* an administrator's */
 #define NEXT_FILE "key.next" /* ours: the key that is to take the place of key, as long as that is not done */
 #define WISH_WORD "random"
+#define UNFINISHED ".new" /* ends the name of a snapshot that is being made */
 #define KEY_DIGITS ((size_t)2 * HB_SEAL_KEY)
 
 /* A journal of this size, and twice that of its snapshot, is worth a new snapshot; so are so many files. */
@@ -70,16 +71,17 @@ static void file_name(char out[NAME], const char *kind, uint64_t generation)
     snprintf(out, NAME, "%s-%016" PRIx64, kind, generation);
 }
 
-/* The generation of a name that begins with this kind, or 0. */
-static uint64_t generation_of(const char *name, const char *kind)
+/* The generation of a file that has the name that we give to this kind, with this at its end; or 0. */
+static uint64_t generation_of(const char *name, const char *kind, const char *end)
 {
+    char ours[NAME];
     size_t length = strlen(kind);
-    char *end = NULL;
 
-    if (strncmp(name, kind, length) != 0 || name[length] != '-' || strlen(name + length + 1) < 16)
+    if (strncmp(name, kind, length) != 0 || name[length] != '-')
         return 0;
-    uint64_t generation = strtoull(name + length + 1, &end, 16);
-    return end == name + length + 17 ? generation : 0;
+    uint64_t generation = strtoull(name + length + 1, NULL, 16);
+    snprintf(ours, sizeof ours, "%s-%016" PRIx64 "%s", kind, generation, end);
+    return strcmp(name, ours) == 0 ? generation : 0;
 }
 
 /* What the folder holds. */
@@ -101,26 +103,21 @@ static int by_age(const void *left, const void *right)
 static int note_file(void *to, const char *name)
 {
     holding *h = to;
-    static const char *const kinds[] = {"snapshot", "journal", "damaged-snapshot", "damaged-journal"};
-    uint64_t generation = 0;
-    size_t kind = 0;
+    const uint64_t snapshot = generation_of(name, "snapshot", "");
+    const uint64_t log = generation_of(name, "journal", "");
+    const uint64_t all[] = {snapshot, log, generation_of(name, "snapshot", UNFINISHED),
+                            generation_of(name, "damaged-snapshot", ""), generation_of(name, "damaged-journal", "")};
 
-    for (; kind < 4 && !generation; kind++)
-        generation = generation_of(name, kinds[kind]);
-    if (!generation)
-        return HB_OK;
-    h->youngest = generation > h->youngest ? generation : h->youngest;
-    if (strchr(name, '.')) /* not finished */
-        return HB_OK;
-    if (kind - 1 == 0)
-        h->snapshot = generation > h->snapshot ? generation : h->snapshot;
-    if (kind - 1 != 1)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        h->youngest = all[i] > h->youngest ? all[i] : h->youngest;
+    h->snapshot = snapshot > h->snapshot ? snapshot : h->snapshot;
+    if (!log)
         return HB_OK;
     uint64_t *journals = realloc(h->journals, (h->count + 1) * sizeof *journals);
     if (!journals)
         return HB_ENOMEM;
     h->journals = journals;
-    journals[h->count++] = generation;
+    journals[h->count++] = log;
     return HB_OK;
 }
 
@@ -128,10 +125,13 @@ static int note_file(void *to, const char *name)
 static int remove_old(void *to, const char *name)
 {
     const hb_journal *journal = to;
-    uint64_t snapshot = generation_of(name, "snapshot");
-    uint64_t log = generation_of(name, "journal");
+    uint64_t generation = generation_of(name, "snapshot", "");
 
-    if ((snapshot && snapshot < journal->kept) || (log && log < journal->kept))
+    if (!generation)
+        generation = generation_of(name, "snapshot", UNFINISHED);
+    if (!generation)
+        generation = generation_of(name, "journal", "");
+    if (generation && generation < journal->kept)
         (void)hb_folder_remove(journal->place, name); /* if it stays the next snapshot tries again */
     return HB_OK;
 }
@@ -651,7 +651,7 @@ int hb_journal_flush(hb_journal *journal, hb_error *error)
 static void unfinished_name(const hb_journal *journal, char out[NAME])
 {
     file_name(out, "snapshot", journal->generation);
-    memcpy(out + strlen(out), ".new", sizeof ".new");
+    memcpy(out + strlen(out), UNFINISHED, sizeof UNFINISHED);
 }
 
 static int begin_snapshot(hb_journal *journal, const uint8_t *key, hb_error *error)

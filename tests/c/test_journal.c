@@ -636,6 +636,97 @@ static void test_listing_breaks(void **state)
     hb_journal_close(journal);
 }
 
+static void put_file(const char *name, const char *text)
+{
+    char path[512];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    store(path, (const uint8_t *)text, strlen(text));
+}
+
+static bool has_file(const char *name)
+{
+    char path[512];
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+/* What only begins like a file of ours is an administrator's: it is not read, nor removed. */
+static void test_names_like_ours(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "journal-0000000000000001-bad",
+        "journal-0000000000000001.new",
+        "journal-0000000000000001~",
+        "journal-00000000000000010",
+        "journal-000000000000001",
+        "journal-0000000000000000",
+        "journal-0x00000000000001",
+        "journal-+000000000000001",
+        "journal--000000000000001",
+        "journal- 000000000000001",
+        "journal-000000000000000A",
+        "journal",
+        "journals-0000000000000001",
+        "snapshot-0000000000000001-backup",
+        "snapshot-0000000000000001.old",
+        "snapshot-0000000000000001.new.old",
+        "snapshot-0x00000000000001",
+        "snapshot-fffffffffffffffff",
+        "snapshot-",
+        "damaged-journal-ffffffffffffffff-copy",
+        "damaged-snapshot-0xffffffffffffff",
+    };
+    enum { OTHERS = sizeof others / sizeof others[0] };
+    uint8_t key[HB_SEAL_KEY];
+    write_frames(3, key);
+    for (size_t i = 0; i < OTHERS; i++)
+        put_file(others[i], "an administrator's");
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 3);
+    assert_int_equal(told.lines, 0);
+    put_file("snapshot-0000000000000001.new", "begun, and not finished"); /* this one is ours */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(snapshot(journal, 0, 3, 7), HB_OK);
+    journal = reopen(journal);
+    assert_int_equal(told.records, 3);
+    assert_int_equal(told.seen_ms[2], 7);
+    for (size_t i = 0; i < OTHERS; i++) {
+        if (!has_file(others[i]))
+            fail_msg("%s was removed", others[i]);
+    }
+    file_of("snapshot");
+    assert_int_equal(file_count, OTHERS + 5); /* key, lock, snapshot, and the journals of two lives */
+    assert_true(has_file("snapshot-0000000000000005") && has_file("journal-0000000000000006"));
+    hb_journal_close(journal);
+}
+
+/* As docs/journal.md says: a file that is refused is moved away, and the rest is there. */
+static void test_moved_away(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    size_t length;
+    char path[512];
+    char away[600];
+    write_frames(3, key);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(add(journal, 3, 1003), HB_OK);
+    assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    hb_journal_close(journal);
+    text_print(path, sizeof path, "%s/journal-0000000000000002", folder);
+    text_print(away, sizeof away, "%s-bad", path);
+    uint8_t *bytes = load(path, &length);
+    bytes[24] ^= 1;
+    store(path, bytes, length);
+    refused("journal-0000000000000002 was written with another key, or its header is damaged");
+    assert_int_equal(rename(path, away), 0);
+    journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 3);
+    assert_int_equal(told.lines, 0);
+    hb_journal_close(journal);
+}
+
 /* A life: what was acknowledged goes to `kept`. It comes back to the disk by a snapshot when it can. */
 static void live(int64_t kept[USERS], int64_t now[USERS])
 {
@@ -917,20 +1008,6 @@ static void lose_power(void)
 #define KEY_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\n"
 static const char KEY_A[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
 static const char KEY_B[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-
-static void put_file(const char *name, const char *text)
-{
-    char path[512];
-    text_print(path, sizeof path, "%s/%s", folder, name);
-    store(path, (const uint8_t *)text, strlen(text));
-}
-
-static bool has_file(const char *name)
-{
-    char path[512];
-    text_print(path, sizeof path, "%s/%s", folder, name);
-    return access(path, F_OK) == 0;
-}
 
 static bool key_is(const char *text)
 {
@@ -1302,6 +1379,8 @@ int main(void)
         in_folder(test_refused),
         in_folder(test_failing),
         in_folder(test_listing_breaks),
+        in_folder(test_names_like_ours),
+        in_folder(test_moved_away),
         cmocka_unit_test(test_key),
         in_folder(test_strange_records),
         in_folder(test_parts),
