@@ -7,7 +7,7 @@
 #include "platform.h"
 
 /* 0 magic, 8 version, 12 kind, 16 generation, 24 key id, 32 random. */
-#define HEADER 64
+#define HEADER HB_FRAMES_HEADER
 #define RANDOM_AT 32
 static const uint8_t MAGIC[8] = {'H', 'B', 'L', 'A', 'S', 'T', '\r', '\n'};
 

@@ -46,6 +46,8 @@ typedef enum hb_found {
     HB_FOUND_FOREIGN,   /* nothing of ours */
 } hb_found;
 
+#define HB_FRAMES_HEADER 64 /* bytes that a file begins with: they tell all but HB_FOUND_WHOLE from HB_FOUND_TORN */
+
 /*
  * Reads a file that is in memory, which it decrypts in place. *good: bytes up to the end of the last whole frame. Of a
  * snapshot that is not whole nothing is taken. reader may be NULL.

@@ -23,6 +23,8 @@
 #define WORTH_BYTES (UINT64_C(4) << 20)
 #define WORTH_FILES 16
 
+#define ASIDE_MAX 100u /* damaged files of one generation */
+
 #define DRAIN_BYTES ((size_t)256 * 1024)
 
 struct hb_journal {
@@ -365,6 +367,44 @@ __attribute__((format(printf, 3, 4))) static void say(const hb_journal *journal,
     reader->say(reader->to, line);
 }
 
+/* Whether a file can be written in its place without losing anything: there is none, or these bytes begin with its own.
+ */
+static int is_free(const hb_journal *journal, const char *name, const uint8_t *bytes, size_t length)
+{
+    uint8_t *there = NULL;
+    size_t there_length = 0;
+    int file = HB_NO_FILE;
+    int why = hb_file_open(journal->place, name, HB_OPEN_READ, &file);
+
+    if (why == ENOENT)
+        return 1;
+    if (!why)
+        why = hb_file_read(file, &there, &there_length);
+    hb_file_close(file);
+    bool same = !why && bytes && there_length <= length && memcmp(there, bytes, there_length) == 0;
+    free(there);
+    return why == ENOMEM ? HB_ENOMEM : same;
+}
+
+/*
+ * A name for what is damaged, under which nothing else is kept. bytes: what is to be kept, and may be kept already if
+ * the server died, or failed, before it was done; NULL: the name must be nobody's.
+ */
+static int aside_name(const hb_journal *journal, const char *kind, uint64_t generation, const uint8_t *bytes,
+                      size_t length, char out[NAME], hb_error *error)
+{
+    file_name(out, kind, generation);
+    size_t end = strlen(out);
+    for (unsigned n = 1; n <= ASIDE_MAX; n++) {
+        if (n > 1)
+            snprintf(out + end, NAME - end, "-%u", n);
+        int code = is_free(journal, out, bytes, length);
+        if (code)
+            return code < 0 ? code : HB_OK;
+    }
+    return fail(error, journal->folder, EEXIST, "%s can not be made", out);
+}
+
 /* A journal was cut off: its tail is kept in a file of its own, then it is cut off there. */
 static int set_aside(const hb_journal *journal, uint64_t generation, const uint8_t *tail, size_t good, size_t length,
                      const hb_journal_reader *reader, uint64_t records, hb_error *error)
@@ -373,9 +413,12 @@ static int set_aside(const hb_journal *journal, uint64_t generation, const uint8
     char aside[NAME];
 
     file_name(name, "journal", generation);
-    file_name(aside, "damaged-journal", generation);
     if (length > good) {
-        int code = write_new(journal, aside, tail, length - good, error);
+        int code = aside_name(journal, "damaged-journal", generation, tail, length - good, aside, error);
+        if (code == HB_OK)
+            code = write_new(journal, aside, tail, length - good, error);
+        if (code == HB_OK)
+            code = sync_folder(journal, error);
         if (code < 0)
             return code;
         say(journal, reader,
@@ -417,6 +460,44 @@ static int read_frames(const hb_journal *journal, uint8_t *bytes, size_t length,
     return code;
 }
 
+/* Whether a file is one that can be read, as far as its header tells. */
+static int look_at(const hb_journal *journal, const char *name, hb_file_kind kind, hb_error *error)
+{
+    uint8_t header[HB_FRAMES_HEADER];
+    size_t length = 0;
+    size_t good = 0;
+    uint64_t records = 0;
+    hb_found found = HB_FOUND_WHOLE;
+    int file = HB_NO_FILE;
+    int why = hb_file_open(journal->place, name, HB_OPEN_READ, &file);
+
+    if (!why)
+        why = hb_file_head(file, header, sizeof header, &length);
+    hb_file_close(file);
+    if (why)
+        return fail(error, journal->folder, why, "%s can not be read", name);
+    int code = read_frames(journal, header, length, kind, NULL, &found, &good, &records);
+    return code < 0 || found == HB_FOUND_WHOLE || found == HB_FOUND_TORN ? code : refuse(journal, found, name, error);
+}
+
+/* All of them, before any of them is changed. */
+static int look_at_all(const hb_journal *journal, const holding *h, hb_error *error)
+{
+    char name[NAME];
+    int code = HB_OK;
+
+    if (h->snapshot) {
+        file_name(name, "snapshot", h->snapshot);
+        code = look_at(journal, name, HB_FILE_SNAPSHOT, error);
+    }
+    for (size_t i = 0; i < h->count && code == HB_OK; i++) {
+        file_name(name, "journal", h->journals[i]);
+        if (h->journals[i] >= h->snapshot)
+            code = look_at(journal, name, HB_FILE_JOURNAL, error);
+    }
+    return code;
+}
+
 static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_journal_reader *reader, hb_error *error)
 {
     char name[NAME];
@@ -443,7 +524,9 @@ static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_j
     }
     if (found != HB_FOUND_TORN)
         return refuse(journal, found, name, error);
-    file_name(aside, "damaged-snapshot", generation);
+    code = aside_name(journal, "damaged-snapshot", generation, NULL, 0, aside, error);
+    if (code < 0)
+        return code;
     int why = hb_folder_rename(journal->place, name, aside);
     if (why)
         return fail(error, journal->folder, why, "%s is damaged, and can not be kept as %s", name, aside);
@@ -487,8 +570,10 @@ static int recover_journal(hb_journal *journal, uint64_t generation, const hb_jo
 
 static int recover(hb_journal *journal, const holding *h, const hb_journal_reader *reader, hb_error *error)
 {
-    int code = h->snapshot ? recover_snapshot(journal, h->snapshot, reader, error) : HB_OK;
+    int code = look_at_all(journal, h, error);
 
+    if (code == HB_OK && h->snapshot)
+        code = recover_snapshot(journal, h->snapshot, reader, error);
     for (size_t i = 0; i < h->count && code == HB_OK; i++) {
         /* What is older than the snapshot is in it. */
         if (h->journals[i] >= h->snapshot)

@@ -62,7 +62,8 @@ typedef struct hb_journal hb_journal;
  * Reads what the folder holds, which is made if it is not there, and begins a journal. key: HB_SEAL_KEY bytes, or NULL:
  * the one in the folder's file `key`, which is made if the folder holds nothing yet; what was written under the one
  * that it is being changed to is read too. Damage is no error: what is whole is taken, the rest is kept aside, and
- * said. HB_EJOURNAL: nothing was changed.
+ * said. HB_EJOURNAL: nothing that was kept is lost. A file that is not ours to read, by its header, is found before
+ * anything is changed; if something fails later what is damaged may be aside already.
  */
 int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_reader *reader, hb_journal **out,
                     hb_error *error);

@@ -204,10 +204,25 @@ static uint8_t *room_for(size_t size)
     return malloc(size ? size : 1);
 }
 
+int hb_file_head(int file, uint8_t *bytes, size_t size, size_t *length)
+{
+    *length = 0;
+    while (*length < size) {
+        ssize_t got = read(file, bytes + *length, size - *length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno;
+        if (!got)
+            break;
+        *length += (size_t)got;
+    }
+    return 0;
+}
+
 int hb_file_read(int file, uint8_t **bytes, size_t *length)
 {
     struct stat about;
-    size_t done = 0;
 
     if (fstat(file, &about) != 0)
         return errno;
@@ -215,21 +230,12 @@ int hb_file_read(int file, uint8_t **bytes, size_t *length)
     uint8_t *content = room_for(size);
     if (!content)
         return ENOMEM;
-    while (done < size) {
-        ssize_t got = read(file, content + done, size - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            int why = errno;
-            free(content);
-            return why;
-        }
-        if (!got)
-            break;
-        done += (size_t)got;
+    int why = hb_file_head(file, content, size, length);
+    if (why) {
+        free(content);
+        return why;
     }
     *bytes = content;
-    *length = done;
     return 0;
 }
 

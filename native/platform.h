@@ -61,6 +61,8 @@ int hb_file_write(int file, const void *bytes, size_t length, uint64_t *written)
 int hb_file_sync(int file);
 /* The whole file, to be freed with free. ENOMEM too. */
 int hb_file_read(int file, uint8_t **bytes, size_t *length);
+/* The first bytes of a file that was just opened: *length of them, size or all that there are. */
+int hb_file_head(int file, uint8_t *bytes, size_t size, size_t *length);
 /* Cuts it off there, on disk. */
 int hb_file_cut(int file, uint64_t length);
 

@@ -357,7 +357,8 @@ void hb_core_count_changes(hb_core *core, uint32_t *changes);
  * hb_core_journal_flush finds new. To be called before sessions are opened; if it is called again later, what happened
  * since holds, and what was imported does not where the folder knows of it. key: 32 bytes, or NULL for the folder's
  * own. say is told, in one line each, what was found damaged; it may be NULL. HB_EJOURNAL fills *error: path is the
- * folder, text says what is wrong. Then the folder is as it was and nothing is kept on disk; it may be called again
+ * folder, text says what is wrong. Then nothing is kept on disk, and nothing that was is lost: the folder is as it was
+ * if a file is not ours to read; if something fails later, what is damaged may be aside already. It may be called again
  * later.
  */
 typedef void hb_core_say(void *to, const char *line);

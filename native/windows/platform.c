@@ -266,30 +266,36 @@ int hb_file_sync(int file)
     return _commit(file) == 0 ? 0 : errno;
 }
 
+int hb_file_head(int file, uint8_t *bytes, size_t size, size_t *length)
+{
+    *length = 0;
+    while (*length < size) {
+        size_t left = size - *length;
+        int got = _read(file, bytes + *length, left < INT_MAX ? (unsigned)left : INT_MAX);
+        if (got < 0)
+            return errno;
+        if (!got)
+            break;
+        *length += (size_t)got;
+    }
+    return 0;
+}
+
 int hb_file_read(int file, uint8_t **bytes, size_t *length)
 {
     int64_t size = _filelengthi64(file);
-    size_t done = 0;
 
     if (size < 0)
         return errno;
     uint8_t *content = malloc(size ? (size_t)size : 1);
     if (!content)
         return ENOMEM;
-    while (done < (size_t)size) {
-        size_t left = (size_t)size - done;
-        int got = _read(file, content + done, left < INT_MAX ? (unsigned)left : INT_MAX);
-        if (got < 0) {
-            int why = errno;
-            free(content);
-            return why;
-        }
-        if (!got)
-            break;
-        done += (size_t)got;
+    int why = hb_file_head(file, content, (size_t)size, length);
+    if (why) {
+        free(content);
+        return why;
     }
     *bytes = content;
-    *length = done;
     return 0;
 }
 

@@ -91,6 +91,20 @@ static bool file_holds(hb_folder *folder, const char *name, const void *bytes, s
     return same;
 }
 
+/* Whether its first bytes are these, when up to so many are asked for. */
+static bool begins_with(hb_folder *folder, const char *name, size_t size, const void *bytes, size_t length)
+{
+    uint8_t head[64];
+    size_t got = size + 1;
+    int file;
+    int why = hb_file_open(folder, name, HB_OPEN_READ, &file);
+
+    if (!why)
+        why = hb_file_head(file, head, size, &got);
+    hb_file_close(file);
+    return !why && got == length && memcmp(head, bytes, length) == 0;
+}
+
 static int opening(hb_folder *folder, const char *name, hb_open how)
 {
     int file;
@@ -160,6 +174,8 @@ static void test_files(hb_folder *folder)
     check(file_holds(folder, "one", bytes, 1000), "and is shorter by that");
     check(write_file(folder, "one", HB_OPEN_REPLACE, bytes, 10) && file_holds(folder, "one", bytes, 10),
           "another one takes its place");
+    check(begins_with(folder, "one", 4, bytes, 4), "its first bytes are read");
+    check(begins_with(folder, "one", 64, bytes, 10), "as many as there are");
     check(hb_folder_secure(folder, "one") == 0, "it is made private");
     check(file_holds(folder, "one", bytes, 10), "which leaves us in");
     check(hb_folder_secure(folder, "two") == ENOENT, "what is not there is not");

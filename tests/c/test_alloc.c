@@ -826,6 +826,69 @@ static void test_journal(void **state)
     folder_remove(folder);
 }
 
+static bool holds(const char *folder, const char *name, const char *text)
+{
+    char path[512];
+    char there[256] = "";
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    size_t length = fread(there, 1, sizeof there - 1, file);
+    fclose(file);
+    return length == strlen(text) && memcmp(there, text, length) == 0;
+}
+
+/* A journal with a damaged end, for the second time: what was kept stays, and what is damaged is kept, at the latest
+ * when there is memory again. */
+static void test_damaged_journal(void **state)
+{
+    (void)state;
+    static const char first[] = "damaged-journal-0000000000000001";
+    static const char second[] = "damaged-journal-0000000000000001-2";
+    static const char third[] = "damaged-journal-0000000000000001-3";
+    static const char end[] = "what the disk made of it";
+    char folder[FOLDER_PATH];
+    char path[512];
+    folder_new(folder);
+    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
+    long which = 0;
+    bool again = true;
+    while (again) {
+        hb_error error;
+        hb_activity a;
+        rig r;
+        rig_init(&r, 0);
+        assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+        assert_int_equal(hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 1000, NULL, 0), 1);
+        rig_close(&r);
+        FILE *file = fopen(path, "ab");
+        assert_non_null(file);
+        assert_true(fputs(end, file) >= 0);
+        fclose(file);
+        put_file(folder, first, "from another time");
+        rig_init(&r, 0);
+        failed = false;
+        fail_at = ++which;
+        int opened = hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error);
+        again = failed;
+        fail_at = -1;
+        assert_true(opened == HB_OK ||
+                    (failed && (opened == HB_ENOMEM || opened == HB_ECRYPTO || opened == HB_EJOURNAL)));
+        if (opened < 0)
+            assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+        assert_int_equal(hb_core_last_activity(r.core, "alice", 5, &a), 1);
+        rig_close(&r);
+        assert_true(holds(folder, first, "from another time"));
+        assert_true(holds(folder, second, end));
+        assert_false(holds(folder, third, end));
+        folder_empty(folder);
+    }
+    print_message("  damaged journal: %ld allocations\n", which - 1);
+    assert_in_range(which, 10, 10000);
+    folder_remove(folder);
+}
+
 int main(void)
 {
     fail_at = -1;
@@ -834,11 +897,17 @@ int main(void)
     stage_open(&s);
     stage_close(&s);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_acts),           cmocka_unit_test(test_new),
-        cmocka_unit_test(test_refused_policy), cmocka_unit_test(test_growing),
-        cmocka_unit_test(test_no_allocations), cmocka_unit_test(test_hard_times),
-        cmocka_unit_test(test_bounded),        cmocka_unit_test(test_gone),
-        cmocka_unit_test(test_waking),         cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_acts),
+        cmocka_unit_test(test_new),
+        cmocka_unit_test(test_refused_policy),
+        cmocka_unit_test(test_growing),
+        cmocka_unit_test(test_no_allocations),
+        cmocka_unit_test(test_hard_times),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_waking),
+        cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_damaged_journal),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

@@ -435,7 +435,7 @@ static hb_found read_bytes(const uint8_t *bytes, size_t length, hb_file_kind kin
     return found;
 }
 
-enum { COUNT = 60, HEADER = 64, EMPTY = 20, FRAME = 20 + 28 };
+enum { COUNT = 60, HEADER = 64, EMPTY = 20, FRAME = 20 + 28, SHORT = 20 + 27 }; /* SHORT: of users 0 to 9 */
 
 static void test_cut(void **state)
 {
@@ -699,6 +699,199 @@ static void test_names_like_ours(void **state)
     assert_int_equal(file_count, OTHERS + 5); /* key, lock, snapshot, and the journals of two lives */
     assert_true(has_file("snapshot-0000000000000005") && has_file("journal-0000000000000006"));
     hb_journal_close(journal);
+}
+
+/* What is in the folder, in whatever order it is listed. */
+static uint64_t folder_sum;
+
+static void add_to_sum(const char *path, const char *name)
+{
+    size_t length;
+    uint64_t sum = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (; *name; name++)
+        sum = (sum ^ (uint8_t)*name) * UINT64_C(1099511628211);
+    const uint8_t *bytes = load(path, &length);
+    for (size_t i = 0; i < length; i++)
+        sum = (sum ^ bytes[i]) * UINT64_C(1099511628211);
+    folder_sum += sum ^ length;
+}
+
+static uint64_t sum_of_folder(void)
+{
+    folder_sum = 0;
+    each(add_to_sum);
+    return folder_sum;
+}
+
+static void change(const char *name, size_t at, uint8_t bits)
+{
+    char path[512];
+    size_t length;
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    uint8_t *bytes = load(path, &length);
+    assert_true(at < length);
+    bytes[at] ^= bits;
+    store(path, bytes, length);
+}
+
+/* One file that is refused, and what is damaged stays as it is too: another version of the plugin may read it all. */
+static void test_refused_as_it_was(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at;
+        uint8_t bits;
+        const char *why;
+    } refusals[] = {{8, 2, "was written by a newer version of the plugin"},
+                    {0, 1, "is no file of this plugin"},
+                    {12, 1, "is no file of this plugin"},
+                    {31, 128, "was written with another key, or its header is damaged"}};
+    static const char snapshot_2[] = "snapshot-0000000000000002";
+    static const char journal_2[] = "journal-0000000000000002";
+    static const char journal_3[] = "journal-0000000000000003";
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(snapshot(journal, 10, 2, 5), HB_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(add(journal, i, i + 1000), HB_OK);
+        assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+    }
+    journal = reopen(journal);
+    hb_journal_close(journal);
+    change(snapshot_2, 100, 1);
+    change(journal_2, HEADER + EMPTY + 2 * SHORT + 30, 1);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        change(journal_3, refusals[i].at, refusals[i].bits);
+        uint64_t before = sum_of_folder();
+        refused(refusals[i].why);
+        assert_non_null(strstr(error.text, journal_3));
+        assert_int_equal(sum_of_folder(), before);
+        assert_int_equal(told.records + told.lines, 0);
+        change(journal_3, refusals[i].at, refusals[i].bits);
+    }
+    /* One that can not be read is found as early. */
+    char path[512];
+    text_print(path, sizeof path, "%s/journal-0000000000000004", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    refused("journal-0000000000000004 can not be read: Is a directory");
+    assert_true(has_file(snapshot_2));
+    assert_int_equal(rmdir(path), 0);
+    journal = reopen(NULL);
+    assert_int_equal(told.lines, 2);
+    assert_int_equal(check_prefix(), 2);
+    assert_false(has_file(snapshot_2));
+    hb_journal_close(journal);
+}
+
+static void aside_is(const char *name, const uint8_t *bytes, size_t length)
+{
+    char path[512];
+    size_t there;
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    const uint8_t *kept = load(path, &there);
+    assert_int_equal(there, length);
+    assert_memory_equal(kept, bytes, length);
+}
+
+/* What was kept of a file stays when it is damaged once more. */
+static void test_damaged_again(void **state)
+{
+    (void)state;
+    static const char first[] = "damaged-journal-0000000000000001";
+    static const char second[] = "damaged-journal-0000000000000001-2";
+    static const char third[] = "damaged-journal-0000000000000001-3";
+    uint8_t key[HB_SEAL_KEY];
+    uint8_t bytes[4096];
+    size_t length;
+    char path[512];
+    write_frames(4, key);
+    text_print(path, sizeof path, "%s/journal-0000000000000001", folder);
+    const uint8_t *loaded = load(path, &length);
+    memcpy(bytes, loaded, length);
+    size_t whole = length - SHORT;
+    bytes[whole + 10] ^= 1;
+    store(path, bytes, length);
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 3);
+    aside_is(first, bytes + whole, SHORT);
+    /* The server died when it was kept, or while it was being written, and the journal was not yet cut. */
+    for (size_t kept = 0; kept <= SHORT; kept += SHORT / 4) {
+        char aside[512];
+        hb_journal_close(journal);
+        store(path, bytes, length);
+        text_print(aside, sizeof aside, "%s/%s", folder, first);
+        assert_int_equal(truncate(aside, (off_t)(SHORT - kept)), 0);
+        journal = reopen(NULL);
+        assert_int_equal(check_prefix(), 3);
+        assert_int_equal(told.lines, 1);
+        aside_is(first, bytes + whole, SHORT);
+        assert_false(has_file(second));
+    }
+    /* The disk takes more of it. */
+    for (int round = 0; round < 2; round++) {
+        hb_journal_close(journal);
+        whole -= SHORT;
+        bytes[whole + 10] ^= 1;
+        store(path, bytes, whole + SHORT);
+        journal = reopen(NULL);
+        assert_int_equal(check_prefix(), (size_t)(2 - round));
+        assert_non_null(strstr(told.line, round ? third : second));
+        aside_is(round ? third : second, bytes + whole, SHORT);
+    }
+    aside_is(first, bytes + whole + 2 * SHORT, SHORT);
+    aside_is(second, bytes + whole + SHORT, SHORT);
+    hb_journal_close(journal);
+}
+
+/* There are names for some; then it is refused. */
+static void test_damaged_for_ever(void **state)
+{
+    (void)state;
+    uint8_t key[HB_SEAL_KEY];
+    char name[64] = "damaged-journal-0000000000000001";
+    write_frames(2, key);
+    change("journal-0000000000000001", HEADER + EMPTY + SHORT + 10, 1);
+    put_file(name, "another");
+    for (int i = 2; i <= 99; i++) {
+        text_print(name, sizeof name, "damaged-journal-0000000000000001-%d", i);
+        put_file(name, "another");
+    }
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 1);
+    assert_true(has_file("damaged-journal-0000000000000001-100"));
+    hb_journal_close(journal);
+    change("journal-0000000000000001", HEADER + EMPTY + 10, 1);
+    uint64_t before = sum_of_folder();
+    refused("damaged-journal-0000000000000001-100 can not be made: File exists");
+    assert_int_equal(sum_of_folder(), before);
+}
+
+/* A snapshot that came back, from a backup. */
+static void test_damaged_snapshot_again(void **state)
+{
+    (void)state;
+    static const char name[] = "snapshot-0000000000000002";
+    uint8_t bytes[4096];
+    size_t length;
+    char path[512];
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(snapshot(journal, 10, 2, 5), HB_OK);
+    hb_journal_close(journal);
+    text_print(path, sizeof path, "%s/%s", folder, name);
+    const uint8_t *loaded = load(path, &length);
+    memcpy(bytes, loaded, length);
+    for (int round = 1; round <= 3; round++) {
+        bytes[100]++;
+        store(path, bytes, length);
+        journal = reopen(NULL);
+        assert_int_equal(told.lines, 1);
+        hb_journal_close(journal);
+        aside_is(round == 1   ? "damaged-snapshot-0000000000000002"
+                 : round == 2 ? "damaged-snapshot-0000000000000002-2"
+                              : "damaged-snapshot-0000000000000002-3",
+                 bytes, length);
+    }
+    bytes[100] -= 2;
+    aside_is("damaged-snapshot-0000000000000002", bytes, length);
 }
 
 /* As docs/journal.md says: a file that is refused is moved away, and the rest is there. */
@@ -1381,6 +1574,10 @@ int main(void)
         in_folder(test_listing_breaks),
         in_folder(test_names_like_ours),
         in_folder(test_moved_away),
+        in_folder(test_refused_as_it_was),
+        in_folder(test_damaged_again),
+        in_folder(test_damaged_for_ever),
+        in_folder(test_damaged_snapshot_again),
         cmocka_unit_test(test_key),
         in_folder(test_strange_records),
         in_folder(test_parts),
