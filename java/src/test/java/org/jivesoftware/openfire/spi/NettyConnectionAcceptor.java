@@ -25,6 +25,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -41,6 +42,10 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
     public final AtomicInteger idle = new AtomicInteger();
     public final AtomicInteger faults = new AtomicInteger();
     public final AtomicInteger closed = new AtomicInteger();
+
+    /** How often a factory was added, again or not. */
+    public final AtomicInteger added = new AtomicInteger();
+
     public final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     public volatile Consumer<Channel> ending = channel -> {};
     public volatile SSLContext tls;
@@ -57,6 +62,7 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
 
     private final EventExecutorGroup executors;
     private final Set<NettyChannelHandlerFactory> factories = new HashSet<>();
+    private final CountDownLatch held = new CountDownLatch(1);
     private final Channel server;
 
     public NettyConnectionAcceptor(boolean ownThreads) throws InterruptedException {
@@ -106,6 +112,7 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
     }
 
     public void addChannelHandler(NettyChannelHandlerFactory factory) {
+        added.incrementAndGet();
         factories.add(factory);
         channels.forEach(channel -> add(factory, channel.pipeline()));
     }
@@ -136,8 +143,19 @@ public final class NettyConnectionAcceptor implements AutoCloseable {
         executors.shutdownGracefully(0, 0, TimeUnit.SECONDS).syncUninterruptibly();
     }
 
+    /** Nothing gets through to what stanzas are brought to any more. */
+    public void holdThreads() {
+        executors.forEach(each -> {
+            var unused = each.submit(() -> {
+                held.await();
+                return null;
+            });
+        });
+    }
+
     @Override
     public void close() {
+        held.countDown();
         server.close().syncUninterruptibly();
         loops.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
         if (executors != null) {

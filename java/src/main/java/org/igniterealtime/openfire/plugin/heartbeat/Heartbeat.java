@@ -51,10 +51,9 @@ final class Heartbeat implements AutoCloseable {
         actions = new Actions(core, clock, sessions, Actions::routeUnavailable);
         adapter = Adapters.create(sessions);
         http = new HttpAdapter(sessions);
-        events = new OpenfireEvents(core, sessions, policy, lastActivityListeners, offlineTimes, this::lookSoon);
+        events = new OpenfireEvents(core, sessions, policy, lastActivityListeners, offlineTimes, this::findSoon);
         recording = new Recording(core, new File(home, "logs"), MOST_RECORDED);
-        ticker = new Ticker(core, clock, actions, () -> {
-            adapter.look();
+        ticker = new Ticker(core, clock, actions, adapter::look, () -> {
             http.look();
             sessions.look();
             recording.look();
@@ -88,8 +87,8 @@ final class Heartbeat implements AutoCloseable {
         return heartbeat;
     }
 
-    private void lookSoon() {
-        ticker.lookSoon();
+    private void findSoon() {
+        ticker.findSoon();
     }
 
     NativeCore core() {

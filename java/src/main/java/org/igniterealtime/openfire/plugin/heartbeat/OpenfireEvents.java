@@ -44,23 +44,23 @@ final class OpenfireEvents
     private final PolicyProperty policy;
     private final LastActivityListeners listeners;
     private final OfflineTimes offlineTimes;
-    private final Runnable look;
+    private final Runnable findSoon;
     private final RateLimit faults = new RateLimit();
 
-    /** @param look has the adapters look for connections that they do not know, and does not wait for it */
+    /** @param findSoon has the adapter look for connections that it does not know, and does not wait for it */
     OpenfireEvents(
             NativeCore core,
             Sessions sessions,
             PolicyProperty policy,
             LastActivityListeners listeners,
             OfflineTimes offlineTimes,
-            Runnable look) {
+            Runnable findSoon) {
         this.core = core;
         this.sessions = sessions;
         this.policy = policy;
         this.listeners = listeners;
         this.offlineTimes = offlineTimes;
-        this.look = look;
+        this.findSoon = findSoon;
     }
 
     void register() {
@@ -102,7 +102,7 @@ final class OpenfireEvents
     private void bound(LocalClientSession session) {
         if (!sessions.bound(session)) {
             // The port was opened a moment ago: whoever comes and goes before the next tick would not be seen.
-            look.run();
+            findSoon.run();
         }
     }
 

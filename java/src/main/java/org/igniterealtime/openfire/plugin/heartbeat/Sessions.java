@@ -27,8 +27,8 @@ import org.xmpp.packet.StreamError;
 public final class Sessions {
     private static final Logger Log = LoggerFactory.getLogger(Sessions.class);
 
-    /** How long a closed session is kept that nothing more is heard of. The core has given it up long before. */
-    private static final int LEAVING_LOOKS = 30;
+    /** Ticks for which a closed session is kept that nothing more is heard of. The core has given it up long before. */
+    private static final int LEAVING_TICKS = 30;
 
     private static final long CATCH_UP_NS = TimeUnit.SECONDS.toNanos(1);
 
@@ -269,7 +269,7 @@ public final class Sessions {
     /** Looks at what no event tells of: sessions that were resumed, that never can be any more, that are quite gone. */
     void look() {
         leaving.forEach((session, watched) -> {
-            if (--watched.looks < 0) {
+            if (clock.tick - watched.closedTick > LEAVING_TICKS) {
                 left(session, watched);
             }
         });
@@ -433,7 +433,7 @@ public final class Sessions {
         byToken.remove(watched);
         core.closed(watched.token);
         if (session != null && bySession.get(session) == watched) {
-            watched.looks = LEAVING_LOOKS;
+            watched.closedTick = clock.tick;
             leaving.put(session, watched);
         }
     }

@@ -3,7 +3,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,8 +20,15 @@ final class Ticker implements AutoCloseable {
     private final NativeCore core;
     private final Clock clock;
     private final Actions actions;
+    private final Runnable find;
     private final Runnable look;
-    private final AtomicBoolean looking = new AtomicBoolean();
+
+    /** How many looks were asked for since the one under way began, with that one; none is under way at 0. */
+    private final AtomicInteger asked = new AtomicInteger(1);
+
+    /** The tick of the last whole look. Only who looks comes here. */
+    private int looked;
+
     private final RateLimit faults = new RateLimit();
     private final ByteBuffer due =
             ByteBuffer.allocateDirect(CAPACITY * NativeCore.ACTION_BYTES).order(ByteOrder.nativeOrder());
@@ -31,11 +38,17 @@ final class Ticker implements AutoCloseable {
     /** When the core last took a tick. */
     private volatile long tickedNs = System.nanoTime();
 
-    /** @param look done after each tick, beside the ticking thread: it may have to wait for Openfire */
-    Ticker(NativeCore core, Clock clock, Actions actions, Runnable look) {
+    /**
+     * Both are done beside the ticking thread, as they may have to wait for Openfire, and never by two threads at a time.
+     *
+     * @param find done after each tick, and when {@link #findSoon} is called
+     * @param look done after each tick, after {@code find}
+     */
+    Ticker(NativeCore core, Clock clock, Actions actions, Runnable find, Runnable look) {
         this.core = core;
         this.clock = clock;
         this.actions = actions;
+        this.find = find;
         this.look = look;
         thread.setDaemon(true);
     }
@@ -66,7 +79,7 @@ final class Ticker implements AutoCloseable {
             try {
                 TimeUnit.MICROSECONDS.sleep(TICK_US - clock.nowUs() % TICK_US);
                 tick();
-                lookSoon();
+                findSoon();
             } catch (InterruptedException e) {
                 if (!stopped) {
                     Log.error("The ticking thread was interrupted and ends: Openfire's own idle handling acts again");
@@ -80,10 +93,16 @@ final class Ticker implements AutoCloseable {
         }
     }
 
-    /** Has a look done, unless one is under way, and does not wait for it. */
-    void lookSoon() {
-        if (looking.compareAndSet(false, true) && !actions.execute(this::look)) {
-            looking.set(false);
+    /** Has a look begun from now on, and does not wait for it. One serves all who ask before it begins. */
+    void findSoon() {
+        if (asked.getAndIncrement() == 0) {
+            beginLook();
+        }
+    }
+
+    private void beginLook() {
+        if (!actions.execute(this::look)) {
+            asked.set(0);
         }
     }
 
@@ -116,14 +135,22 @@ final class Ticker implements AutoCloseable {
     }
 
     private void look() {
+        int served = asked.get();
         try {
-            look.run();
+            find.run();
+            int tick = clock.tick;
+            if (tick != looked) {
+                looked = tick;
+                look.run();
+            }
         } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             if (faults.allows()) {
                 Log.error("Looking for new and resumed connections failed; it is tried again in a second", e);
             }
         } finally {
-            looking.set(false);
+            if (asked.addAndGet(-served) > 0) {
+                beginLook();
+            }
         }
     }
 }

@@ -22,8 +22,8 @@ public final class Watched {
     /** The core heard last that the session is available. Guarded by this. */
     boolean available;
 
-    /** Looks left until it is forgotten, once it is closed. */
-    int looks;
+    /** The tick in which it was closed. Written once, before others can find it as closed. */
+    int closedTick;
 
     private final Clock clock;
     private final ByteBuffer page;

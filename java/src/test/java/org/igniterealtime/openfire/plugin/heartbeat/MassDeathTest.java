@@ -33,7 +33,7 @@ final class MassDeathTest {
             core.configure(null, IDLE_MS, false);
             sessions = new Sessions(core, clock);
             try (Actions actions = new Actions(core, clock, sessions, this::tell);
-                    Ticker ticker = new Ticker(core, clock, actions, () -> {})) {
+                    Ticker ticker = new Ticker(core, clock, actions, () -> {}, () -> {})) {
                 ticker.start();
                 List<Client> all = new ArrayList<>();
                 for (int i = 0; i < SESSIONS; i++) {

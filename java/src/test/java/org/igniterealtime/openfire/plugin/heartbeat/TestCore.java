@@ -29,14 +29,17 @@ public final class TestCore implements AutoCloseable {
         return sessions;
     }
 
-    /** Lets this many seconds pass for the core. */
-    public void tick(int seconds) {
+    /** Lets this many seconds pass for the core. Returns how many actions were due. */
+    public int tick(int seconds) {
+        int actions = 0;
         for (int i = 0; i < seconds; i++) {
             nowUs += TimeUnit.SECONDS.toMicros(1);
             long result = core.advance(nowUs, System.currentTimeMillis(), due);
             assertTrue(result > 0);
             clock.tick = (int) (result >>> 32);
+            actions += (int) result;
         }
+        return actions;
     }
 
     /** Ticks once, at the time that it really is. */

@@ -32,10 +32,10 @@ import org.slf4j.LoggerFactory;
 public final class NettyAdapter implements Adapter {
     private static final Logger Log = LoggerFactory.getLogger(NettyAdapter.class);
 
-    /** Looks after a change on which all channels are gone through, and how many lie between two later ones. */
-    private static final int EARLY_SWEEPS = 3;
+    /** For so many ticks after a change, all channels are gone through at each look; later each time so many have passed. */
+    private static final int EARLY_TICKS = 3;
 
-    private static final int SWEEP_EVERY = 60;
+    private static final int SWEEP_EVERY_TICKS = 60;
 
     /** How long the threads that clients are read on have, to let us go. */
     private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(5);
@@ -49,8 +49,8 @@ public final class NettyAdapter implements Adapter {
     private final Map<Channel, NettyConnection> watched = new ConcurrentHashMap<>();
     private final Map<EventLoop, Guard> guards = new ConcurrentHashMap<>();
 
-    /** Closed, and the event that tells so has not come to its place yet. */
-    private final Set<NettyConnection> closed = ConcurrentHashMap.newKeySet();
+    /** Closed, and the event that tells so has not come to its place yet; with the tick in which that was found. */
+    private final Map<NettyConnection, Integer> closed = new ConcurrentHashMap<>();
 
     /** The acceptors that have our factory. Guarded by this. */
     private Set<Object> known = new HashSet<>();
@@ -58,10 +58,11 @@ public final class NettyAdapter implements Adapter {
     /** Ends our hearing of acceptors that start. Guarded by this. */
     private Runnable deaf;
 
-    /** The looks left until all channels are gone through. Guarded by this. */
-    private int sweeps;
+    /** The tick of the last change. Guarded by this. */
+    private int changed;
 
-    private int looks;
+    /** The tick in which all channels were last gone through. Guarded by this. */
+    private int swept;
 
     /** The thread that goes through all channels. What it finds may have logged in before. */
     private volatile Thread sweeper;
@@ -99,6 +100,7 @@ public final class NettyAdapter implements Adapter {
 
     @Override
     public void look() {
+        int tick = sessions.clock().tick();
         boolean sweep;
         synchronized (this) {
             if (detached) {
@@ -109,15 +111,14 @@ public final class NettyAdapter implements Adapter {
             }
             Set<Object> used = acceptors.inUse();
             if (!used.equals(known)) {
-                sweeps = EARLY_SWEEPS;
+                changed = tick;
                 // Replaced when the settings of a port change. What they have open is watched until it closes.
                 known.stream().filter(each -> !used.contains(each)).forEach(each -> openfire.remove(each, factory));
                 known = used;
             }
-            looks++;
-            sweep = sweeps > 0 || looks % SWEEP_EVERY == 0;
+            sweep = tick - changed < EARLY_TICKS || tick - swept >= SWEEP_EVERY_TICKS;
             if (sweep) {
-                sweeps = Math.max(0, sweeps - 1);
+                swept = tick;
                 sweep();
             }
         }
@@ -125,7 +126,7 @@ public final class NettyAdapter implements Adapter {
             found = false;
             sessions.adoptAll();
         }
-        tidy(sweep);
+        tidy(sweep, tick);
         // Those of a port that was closed.
         guards.keySet().removeIf(EventExecutor::isShuttingDown);
     }
@@ -168,7 +169,7 @@ public final class NettyAdapter implements Adapter {
     private synchronized void starting(Object acceptor) {
         if (!detached && known.add(acceptor)) {
             openfire.add(acceptor, factory);
-            sweeps = EARLY_SWEEPS;
+            changed = sessions.clock().tick();
         }
     }
 
@@ -212,7 +213,7 @@ public final class NettyAdapter implements Adapter {
             watched.remove(channel, connection);
             guards.values().forEach(Guard::end);
         } else if (connection.isClosed()) {
-            closed.add(connection);
+            closed.put(connection, sessions.clock().tick());
         }
     }
 
@@ -222,15 +223,15 @@ public final class NettyAdapter implements Adapter {
     }
 
     /** Ends what closed without a word to us: at the moment it was found, or together with the threads that tell it. */
-    private void tidy(boolean all) {
+    private void tidy(boolean all, int tick) {
         if (all) {
-            watched.values().stream().filter(NettyConnection::isClosed).forEach(closed::add);
+            watched.values().stream().filter(NettyConnection::isClosed).forEach(each -> closed.putIfAbsent(each, tick));
         }
-        for (NettyConnection each : closed) {
-            if (each.isOverdue()) {
+        closed.forEach((each, since) -> {
+            if (each.isOverdue(tick - since)) {
                 each.end();
             }
-        }
+        });
     }
 
     /**

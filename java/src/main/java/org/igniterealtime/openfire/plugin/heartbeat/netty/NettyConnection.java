@@ -51,7 +51,7 @@ final class NettyConnection implements Transport {
     /** Of {@link #timer}: Openfire's own is where it was. */
     private static final long IN_PLACE = -1;
 
-    /** How many looks its own event has to come, once it was found closed. */
+    /** Ticks that its own event has to come, once it was found closed. */
     private static final int PATIENCE = 60;
 
     private final Channel channel;
@@ -66,8 +66,6 @@ final class NettyConnection implements Transport {
 
     /** Guarded by this. */
     private boolean removed;
-
-    private int looks;
 
     /** What all connections of an adapter have in common. */
     static final class Common {
@@ -224,10 +222,10 @@ final class NettyConnection implements Transport {
         }
     }
 
-    /** Whether the end of this closed connection is not to be expected any more from its own event. */
-    boolean isOverdue() {
+    /** Whether the end of this connection, found closed so many ticks ago, is not to be expected from its own event any more. */
+    boolean isOverdue(int ticks) {
         EventExecutor threads = executor;
-        return threads == null || threads.isShutdown() || ++looks > PATIENCE;
+        return threads == null || threads.isShutdown() || ticks > PATIENCE;
     }
 
     /** The connection is closed, and Openfire has done what it does then. */

@@ -37,6 +37,14 @@ class NettyAdapterTest extends NettyFixture {
     private static final String FAREWELL =
             "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
 
+    /** As a look comes after each login that is not ours: many in a tick. */
+    private static final int OFTEN = 200;
+
+    /** In ticks. */
+    private static final int PATIENCE = 60;
+
+    private static final int SWEEP_EVERY = 60;
+
     @TempDir
     private static Path folder;
 
@@ -373,6 +381,54 @@ class NettyAdapterTest extends NettyFixture {
         adapter.look();
 
         assertEquals(1, core.number("over"));
+    }
+
+    @Test
+    void waitsForItsTicksHoweverOftenItLooks() throws Exception {
+        open(true);
+        adapter.look();
+        Socket socket = connect(1).get(0);
+        await("its channel to be watched", () -> core.number("opened") == 1);
+        acceptor.holdThreads();
+        Channel channel = only();
+        socket.close();
+        await("the channel to be closed", () -> !channel.isOpen());
+
+        look(OFTEN);
+        assertEquals(0, core.number("over"), "its own event was not waited for");
+
+        core.tick(PATIENCE);
+        look(OFTEN);
+        assertEquals(0, core.number("over"), "its own event was not waited for");
+        core.tick(1);
+        look(1);
+        assertEquals(1, core.number("over"));
+    }
+
+    @Test
+    void goesThroughAllChannelsByTicksHoweverOftenItLooks() throws Exception {
+        open(false);
+        adapter.look();
+        core.tick(2);
+        look(1);
+        assertEquals(2, acceptor.added.get(), "who came at that moment and logs in is to be found at once");
+        core.tick(1);
+        int before = acceptor.added.get();
+
+        look(OFTEN);
+        assertEquals(before, acceptor.added.get(), "gone through though no time has passed");
+        core.tick(SWEEP_EVERY - 2);
+        look(OFTEN);
+        assertEquals(before, acceptor.added.get(), "gone through too early");
+        core.tick(1);
+        look(OFTEN);
+        assertEquals(before + 1, acceptor.added.get(), "gone through once when it is time");
+    }
+
+    private void look(int times) {
+        for (int i = 0; i < times; i++) {
+            adapter.look();
+        }
     }
 
     @Test
