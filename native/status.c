@@ -348,25 +348,43 @@ static bool is_meant(const hb_jid *its, const char *jid, size_t length)
     return memcmp(its->text, jid, length) == 0;
 }
 
-static json_t *open_json(hb_core *core, const char *jid, size_t length)
+static int add_open(hb_core *core, json_t *list, uint32_t slot, const char *jid, size_t length)
+{
+    if (!is_meant(hb_jid_of(hb_page_of(core, slot), hb_index_of(slot)), jid, length))
+        return 0;
+    return json_array_append_new(list, with(session_json(core, slot / HB_PAGE_CELLS, hb_index_of(slot)), "session",
+                                            json_integer((json_int_t)hb_token_of(core, slot))));
+}
+
+/* Of a user's list. The lock is held. */
+static int add_users(hb_core *core, json_t *list, const char *jid, size_t length)
 {
     const hb_user *user = hb_users_find(&core->users, jid, hb_node_length(jid, length));
     uint32_t slot = user ? user->sessions : HB_NO_SLOT;
-    json_t *list = json_array();
+    int code = 0;
 
-    while (list && slot != HB_NO_SLOT) {
-        const hb_page *page = hb_page_of(core, slot);
-        if (is_meant(hb_jid_of(page, hb_index_of(slot)), jid, length)) {
-            json_t *session = with(session_json(core, slot / HB_PAGE_CELLS, hb_index_of(slot)), "session",
-                                   json_integer((json_int_t)hb_token_of(core, slot)));
-            if (json_array_append_new(list, session) < 0) {
-                json_decref(list);
-                return NULL;
-            }
+    for (; code == 0 && slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->next)
+        code = add_open(core, list, slot, jid, length);
+    return code;
+}
+
+/* Of those who are on nobody's list: anonymous ones, and of a user who was forgotten meanwhile. A lock per page. */
+static int add_nobodys(hb_core *core, json_t *list, const char *jid, size_t length)
+{
+    int code = 0;
+    bool more = length > 0;
+
+    for (size_t p = 0; code == 0 && more; p++) {
+        hb_core_lock(core);
+        more = p < core->page_count;
+        for (size_t i = 0; code == 0 && more && i < HB_PAGE_CELLS; i++) {
+            const hb_slot *it = &core->pages[p]->slots[i];
+            if (!it->user && it->session.phase != HB_CLOSED)
+                code = add_open(core, list, (uint32_t)(p * HB_PAGE_CELLS + i), jid, length);
         }
-        slot = page->slots[hb_index_of(slot)].next;
+        hb_core_unlock(core);
     }
-    return list;
+    return code;
 }
 
 /* Sets the full JID of a decision, if it is still known: the bare one is what was asked for. */
@@ -414,12 +432,19 @@ int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size
     hb_trace *traces = malloc(HB_TRACE_RINGS * each * sizeof *traces);
     if (!traces)
         return HB_ENOMEM;
+    json_t *open = json_array();
+    int code = open ? add_nobodys(core, open, jid, length) : -1;
     hb_core_lock(core);
     size_t count = hb_traces_find(hb_core_traces(core), whom, traces, each, &cut);
-    json_t *open = open_json(core, jid, length);
+    if (code == 0)
+        code = add_users(core, open, jid, length);
     json_t *decisions = traces_json(core, traces, count, jid, length);
     hb_core_unlock(core);
     free(traces);
+    if (code < 0) {
+        json_decref(open);
+        open = NULL;
+    }
     if (open && decisions && !count && !json_array_size(open)) {
         json_decref(open);
         json_decref(decisions);
@@ -428,7 +453,7 @@ int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size
     json_t *document =
         with(with(json_pack("{s:o, s:b}", "jid", text_json(jid, length), "complete", (int)!cut), "open", open),
              "decisions", decisions);
-    int code = print(document, json, json_length);
+    code = print(document, json, json_length);
     return code < 0 ? code : 1;
 }
 

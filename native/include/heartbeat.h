@@ -494,7 +494,8 @@ int hb_core_metrics(hb_core *core, bool openmetrics, char *out, size_t capacity,
 /*
  * Why something was done, or was not: the open sessions with this full JID, and the last decisions about it, of
  * sessions that are over too, and how these ended, as JSON (docs/status.md). A bare JID is that of all sessions of a
- * user, the empty JID that of all connections which did not log in. 1: found, 0: nothing is known.
+ * user, the empty JID that of all connections which did not log in. It looks at all sessions, a page at a time. 1:
+ * found, 0: nothing is known.
  */
 int hb_core_why(hb_core *core, const char *jid, size_t length, char **json, size_t *json_length);
 

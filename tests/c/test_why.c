@@ -160,6 +160,48 @@ static void test_devices(void **state)
     json_decref(json);
 }
 
+static void open_is(rig *r, const char *jid, hb_token token)
+{
+    json_t *json = ask(r, jid);
+    assert_int_equal(open_count(json), 1);
+    const json_t *open = json_array_get(json_object_get(json, "open"), 0);
+    assert_true(json_integer_value(json_object_get(open, "session")) == (json_int_t)token);
+    json_decref(json);
+}
+
+/* Sessions on no user's list: anonymous ones, and of a user who was forgotten while they were open. */
+static void test_nobodys(void **state)
+{
+    rig *r = *state;
+    char *text = NULL;
+    size_t length = 0;
+    hb_token anonymous = rig_open(r);
+    assert_int_equal(hb_core_bound(r->core, anonymous, "x17@example.org/y", 17, true), HB_OK);
+    rig_open(r);
+    rig_add_page(r);
+    r->core->lanes[0].page = 1;
+    hb_token phone = rig_login(r, "bob@example.org/phone", true);
+    assert_int_equal(hb_core_forget(r->core, "bob", 3), 1);
+    open_is(r, "x17@example.org/y", anonymous);
+    open_is(r, "x17@example.org", anonymous);
+    open_is(r, "bob@example.org/phone", phone);
+    open_is(r, "bob@example.org", phone);
+    assert_int_equal(hb_core_why(r->core, "x17@example.org/z", 17, &text, &length), 0);
+    assert_int_equal(hb_core_why(r->core, "", 0, &text, &length), 0);
+    /* Beside one that is. */
+    hb_token desk = rig_login(r, "bob@example.org/desk", true);
+    open_is(r, "bob@example.org/phone", phone);
+    open_is(r, "bob@example.org/desk", desk);
+    json_t *json = ask(r, "bob@example.org");
+    assert_int_equal(open_count(json), 2);
+    json_decref(json);
+    /* It is over, though nobody was told. */
+    assert_int_equal(hb_core_closed(r->core, phone), HB_OK);
+    json = ask(r, "bob@example.org/phone");
+    assert_int_equal(open_count(json), 0);
+    json_decref(json);
+}
+
 static void test_unknown(void **state)
 {
     rig *r = *state;
@@ -447,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dead_and_living, start, finish),
         cmocka_unit_test_setup_teardown(test_devices, start, finish),
         cmocka_unit_test_setup_teardown(test_user, start, finish),
+        cmocka_unit_test_setup_teardown(test_nobodys, start, finish),
         cmocka_unit_test_setup_teardown(test_unknown, start, finish),
         cmocka_unit_test_setup_teardown(test_not_logged_in, start, finish),
         cmocka_unit_test_setup_teardown(test_many, start, finish),
