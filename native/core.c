@@ -278,6 +278,23 @@ int hb_core_available(hb_core *core, hb_token token)
     return code;
 }
 
+/* Whose status the presence of a session is: also of one that is over, whose last presence may come after its end. */
+static hb_user_ref speaker(hb_core *core, uint32_t slot)
+{
+    const hb_page *page = hb_page_of(core, slot);
+    size_t i = hb_index_of(slot);
+
+    if (page->slots[i].session.phase != HB_CLOSED)
+        return page->slots[i].user;
+    const hb_jid *jid = hb_jid_at(page, i);
+    size_t node = hb_node_length(jid->text, jid->length);
+    uint64_t hash = hb_users_hash(&core->users, jid->text, node);
+    hb_users_lock(&core->users, hash);
+    hb_user_ref ref = hb_users_known(&core->users, hash, jid->text, node);
+    hb_users_unlock(&core->users, hash);
+    return ref;
+}
+
 int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_t length, bool closed)
 {
     const bool says = status && !closed;
@@ -287,7 +304,7 @@ int hb_core_unavailable(hb_core *core, hb_token token, const char *status, size_
 
     hb_hold hold = hb_hold_slot(core, (uint32_t)token);
     if (hb_slot_find(core, token, &slot)) {
-        hb_user_ref user = hb_slot_at(core, slot)->user;
+        hb_user_ref user = speaker(core, slot);
         if (hb_recording(core)) {
             hb_record_event(core, slot, closed ? "told" : "unavailable");
             hb_record_answer(core, HB_OK);
@@ -424,7 +441,7 @@ static void trace_end(hb_core *core, uint32_t slot, hb_session before, hb_phase 
 static void end_session(hb_core *core, uint32_t slot, hb_event event)
 {
     hb_session before = hb_slot_at(core, slot)->session;
-    hb_user *user = hb_user_of(core, slot);
+    hb_user_ref ref = hb_slot_at(core, slot)->user;
     bool named = hb_slot_at(core, slot)->jid != 0;
 
     if (!named)
@@ -435,15 +452,16 @@ static void end_session(hb_core *core, uint32_t slot, hb_event event)
     if (named)
         trace_end(core, slot, before, (hb_phase)step.next.phase);
 
-    if (user && over && before.phase != HB_CLOSED) {
+    if (ref && over) {
+        hb_user *user = hb_user_at(&core->users, ref);
         hb_user_lock(&core->users, user);
         hb_user_set_why(user, end_of(before));
         hb_slot_unlink(core, slot);
         if (user->sessions == HB_NO_SLOT) {
             hb_user_set_offline_ms(user, core->clock.wall_ms);
-            hb_gone_note(core, hb_slot_at(core, slot)->user);
+            hb_gone_note(core, ref);
         }
-        hb_last_touch(core, hb_slot_at(core, slot)->user);
+        hb_last_touch(core, ref);
         hb_user_unlock(&core->users, user);
     }
     if (step.next.phase == HB_FREE)

@@ -8,6 +8,11 @@
  *          taken first, in their order, then a stripe, then the others. Cells are nobody's. One part is held for one
  *          event, all of them for the scan of 32 pages, or of as many who are due as a page has. While it is recorded,
  *          everything takes all: a recording is one list.
+ *
+ *          What is seldom takes all of them for longer. For all sessions: a new policy (hb_core_set_policy), and the
+ *          begin of a recording (hb_record_begin). For all users: a wall clock that was set back (hb_users_set_back),
+ *          and a journal that is opened late (begin in last.c). For what has one size: the plots (hb_series_print),
+ *          and the traces (hb_traces_find).
  */
 #ifndef HB_CORE_H
 #define HB_CORE_H
@@ -47,7 +52,7 @@ typedef struct hb_slot {
     uint32_t generation;
     uint32_t due;     /* tick; of one with its bit in hb_block.follows, ticks after its last read */
     uint32_t own;     /* hb_transport << HB_OWN_BITS | own_s of hb_core_open */
-    hb_user_ref user; /* HB_NO_USER: not logged in, or anonymous */
+    hb_user_ref user; /* on whose list it is; HB_NO_USER: not logged in, anonymous, or over */
     uint32_t next;    /* session of the same user; of a free one the next free one of its page */
     uint32_t prev;    /* of the same user; HB_NO_SLOT, HB_NEXT_KNOWS: none, or it is not known */
     uint32_t jid;     /* where in the page's texts, see jids.c; 0: not logged in */
@@ -326,7 +331,7 @@ static inline hb_token hb_token_of(const hb_core *core, uint32_t slot)
     return (hb_token)hb_slot_at(core, slot)->generation << 32 | slot;
 }
 
-/* NULL: not logged in, or anonymous. */
+/* NULL: not logged in, anonymous, or over. */
 static inline hb_user *hb_user_of(const hb_core *core, uint32_t slot)
 {
     hb_user_ref user = hb_slot_at(core, slot)->user;
@@ -389,7 +394,7 @@ void hb_slots_relink(hb_core *core, const hb_user *user);
 /* Keeps what was seen of a session with its user. */
 void hb_slot_see(hb_core *core, hb_user *user, uint32_t slot);
 
-/* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
+/* Takes a session off its user's list, and keeps what was seen of it. From then on it is nobody's. */
 void hb_slot_unlink(hb_core *core, uint32_t slot);
 
 /* Gives a slot back. Its user must have been unlinked. */

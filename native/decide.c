@@ -252,7 +252,7 @@ static uint32_t twin_of(const hb_core *core, uint32_t slot)
 {
     const hb_page *page = hb_page_of(core, slot);
     const hb_jid *jid = hb_jid_at(page, hb_index_of(slot));
-    const hb_user *user = hb_user_of(core, slot);
+    const hb_user *user = hb_users_find(&core->users, jid->text, hb_node_length(jid->text, jid->length));
     uint32_t other = user ? user->sessions : HB_NO_SLOT;
 
     while (other != HB_NO_SLOT) {

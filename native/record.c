@@ -278,10 +278,9 @@ void hb_record_begin(hb_core *core)
     for (uint32_t slot = 0; slot < core->page_count * HB_PAGE_CELLS && !core->recorder->full; slot++) {
         const hb_page *page = hb_page_of(core, slot);
         size_t i = hb_index_of(slot);
-        hb_phase phase = (hb_phase)page->slots[i].session.phase;
-        if (phase == HB_FREE)
+        if (page->slots[i].session.phase == HB_FREE)
             continue;
-        if (!page->slots[i].user || phase == HB_CLOSED)
+        if (!page->slots[i].user)
             record_session(core, slot); /* on nobody's list */
         else if (page->slots[i].next == HB_NO_SLOT)
             record_user(core, slot);

@@ -296,15 +296,16 @@ static void unlink_first(hb_core *core, hb_user *user)
     hb_user_set_sessions(&core->users, user, first->next);
 }
 
-/* Takes a session off its user's list, and keeps what was seen of it. The slot still knows whose it was. */
+/* Takes a session off its user's list, and keeps what was seen of it. From then on it is nobody's. */
 void hb_slot_unlink(hb_core *core, uint32_t slot)
 {
-    const hb_slot *it = hb_slot_at(core, slot);
+    hb_slot *it = hb_slot_at(core, slot);
     hb_user *user = hb_user_of(core, slot);
 
     if (!user)
         return;
     hb_slot_see(core, user, slot);
+    it->user = HB_NO_USER;
     if (user->sessions == slot) {
         unlink_first(core, user);
         return;
@@ -318,13 +319,10 @@ void hb_slot_unlink(hb_core *core, uint32_t slot)
 
 void hb_slots_forget(hb_core *core, hb_user_ref ref)
 {
-    for (size_t p = 0; p < core->page_count; p++) {
-        hb_page *page = core->pages[p];
-        for (size_t i = 0; i < HB_PAGE_CELLS; i++) {
-            if (page->slots[i].user == ref)
-                page->slots[i].user = HB_NO_USER;
-        }
-    }
+    uint32_t slot = hb_user_at(&core->users, ref)->sessions;
+
+    for (; slot != HB_NO_SLOT; slot = hb_slot_at(core, slot)->next)
+        hb_slot_at(core, slot)->user = HB_NO_USER;
     hb_users_forget(&core->users, ref);
 }
 
@@ -335,7 +333,6 @@ void hb_slot_release(hb_core *core, uint32_t slot)
     hb_session none = {.phase = HB_FREE, .since = core->clock.tick};
 
     hb_jid_drop(hb_page_of(core, slot), hb_index_of(slot));
-    it->user = HB_NO_USER;
     hb_slot_set(core, slot, none, HB_NEVER);
     it->generation = it->generation == GENERATION_MAX ? 1 : it->generation + 1;
     put_free(core, slot);

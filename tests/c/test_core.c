@@ -24,6 +24,58 @@ static int finish(void **state)
     return 0;
 }
 
+/* told-once: who was forgotten and came back is here, whatever becomes of the session from before. */
+static void test_forgotten_twin(void **state)
+{
+    rig *r = *state;
+    hb_token before = rig_login(r, "bob@example.org/phone", true);
+    assert_int_equal(hb_core_forget(r->core, "bob", 3), 1);
+    rig_login(r, "bob@example.org/desk", true);
+    hb_token twin = rig_login(r, "bob@example.org/phone", false);
+    assert_int_equal(hb_core_closed(r->core, before), HB_OK);
+    rig_expect(r, 2, before, HB_UNAVAILABLE, HB_WHY_NOT_TOLD);
+    rig_begin(r, before, HB_UNAVAILABLE, 0, HB_NOTHING);
+    assert_int_equal(hb_core_closed(r->core, twin), HB_OK);
+    rig_expect(r, 4, twin, HB_UNAVAILABLE, HB_WHY_NOT_TOLD);
+    rig_begin(r, twin, HB_UNAVAILABLE, 0, HB_UNAVAILABLE);
+    assert_string_equal(rig_text, "bob@example.org/phone");
+}
+
+/* What the client of a session that is over had to say is told of its user, unless that one was forgotten. */
+static void test_late_status(void **state)
+{
+    rig *r = *state;
+    for (int forgotten = 0; forgotten < 2; forgotten++) {
+        hb_token token = rig_login(r, "bob@example.org/phone", true);
+        hb_activity a;
+        assert_int_equal(hb_core_closed(r->core, token), HB_OK);
+        assert_int_equal(hb_core_last_activity(r->core, "bob", 3, &a), 1);
+        assert_int_equal(a.length, 0);
+        if (forgotten)
+            assert_int_equal(hb_core_forget(r->core, "bob", 3), 1);
+        assert_int_equal(hb_core_unavailable(r->core, token, "On the train", 12, false), HB_OK);
+        assert_int_equal(hb_core_last_activity(r->core, "bob", 3, &a), !forgotten);
+        assert_int_equal(a.length, forgotten ? 0 : 12);
+        assert_int_equal(hb_core_unavailable(r->core, token, "On the train", 12, false), HB_ESTALE);
+    }
+}
+
+/* Contacts of who was forgotten are told all the same, if nobody is there under that name, or from another device. */
+static void test_forgotten_is_told(void **state)
+{
+    rig *r = *state;
+    for (int again = 0; again < 2; again++) {
+        hb_token phone = rig_login(r, "bob@example.org/phone", true);
+        assert_int_equal(hb_core_forget(r->core, "bob", 3), 1);
+        if (again)
+            rig_login(r, "bob@example.org/desk", true);
+        assert_int_equal(hb_core_closed(r->core, phone), HB_OK);
+        rig_expect(r, 2 + 2 * again, phone, HB_UNAVAILABLE, HB_WHY_NOT_TOLD);
+        rig_begin(r, phone, HB_UNAVAILABLE, 0, HB_UNAVAILABLE);
+        assert_string_equal(rig_text, "bob@example.org/phone");
+    }
+}
+
 static json_t *status_of(rig *r, bool detail)
 {
     char *text = NULL;
@@ -808,6 +860,9 @@ int main(void)
         with_core(test_status),
         with_core(test_decisions),
         with_core(test_hostile_texts),
+        with_core(test_late_status),
+        with_core(test_forgotten_twin),
+        with_core(test_forgotten_is_told),
         with_core(test_last_activity_json),
         with_core(test_seen),
         with_core(test_status_texts),

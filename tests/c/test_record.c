@@ -179,6 +179,31 @@ static void test_waiting(void **state)
     same(s);
 }
 
+/* That a user is forgotten is not in it, and decides nothing: not before it begins, and not while it is on. */
+static void test_forgotten(void **state)
+{
+    stage *s = *state;
+    rig *r = &s->rig;
+    hb_token before[2] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        const char *jid = i ? "bob@example.org/phone" : "alice@example.org/phone";
+        before[i] = rig_login(r, jid, true);
+        if (i == 1)
+            assert_int_equal(hb_core_record(r->core, BUFFER), HB_OK);
+        rig_quiet(r, 1 + (int64_t)i);
+        assert_int_equal(hb_core_forget(r->core, jid, strcspn(jid, "@")), 1);
+        rig_login(r, jid, true);
+    }
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(hb_core_closed(r->core, before[i]), HB_OK);
+    for (size_t i = 0; i < 2; i++)
+        rig_expect(r, 4, before[i], HB_UNAVAILABLE, HB_WHY_NOT_TOLD);
+    for (size_t i = 0; i < 2; i++)
+        rig_begin(r, before[i], HB_UNAVAILABLE, 0, HB_NOTHING);
+    assert_int_equal(take(s), HB_OK);
+    same(s);
+}
+
 static void test_pong(void **state)
 {
     stage *s = *state;
@@ -340,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_same, start, finish),
         cmocka_unit_test_setup_teardown(test_again, start, finish),
         cmocka_unit_test_setup_teardown(test_waiting, start, finish),
+        cmocka_unit_test_setup_teardown(test_forgotten, start, finish),
         cmocka_unit_test_setup_teardown(test_pong, start, finish),
         cmocka_unit_test_setup_teardown(test_differs, start, finish),
         cmocka_unit_test(test_broken),

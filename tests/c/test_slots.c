@@ -153,6 +153,122 @@ static void test_list_of_a_user(void **state)
     rig_close(&r);
 }
 
+enum { CROWD = 300, CROWD_USERS = 20, CROWD_PAGES = 18 };
+
+/* Everybody who is here, or was: by token, with a number for each time that a user is known; 0: nobody's. */
+typedef struct crowd {
+    rig rig;
+    hb_token tokens[CROWD];
+    unsigned whose[CROWD];
+    unsigned times[CROWD_USERS];
+} crowd;
+
+static const char *crowd_name(unsigned time)
+{
+    static char name[32];
+    text_print(name, sizeof name, "user%u", time % CROWD_USERS);
+    return name;
+}
+
+/* A session names its user, and is on their list, until it is over or they are forgotten; nobody else is named. */
+static void check_crowd(crowd *c)
+{
+    const hb_core *core = c->rig.core;
+    size_t named = 0;
+    for (size_t i = 0; i < CROWD; i++) {
+        const hb_slot *it = hb_slot_at(core, (uint32_t)c->tokens[i]);
+        if (it->generation != c->tokens[i] >> 32 || it->session.phase == HB_FREE) {
+            c->tokens[i] = 0;
+            continue;
+        }
+        bool forgotten = c->whose[i] != c->times[c->whose[i] % CROWD_USERS];
+        if (!c->whose[i] || forgotten || it->session.phase == HB_CLOSED) {
+            assert_int_equal(it->user, HB_NO_USER);
+            continue;
+        }
+        const char *name = crowd_name(c->whose[i]);
+        assert_int_equal(it->user, hb_users_ref(&core->users, name, strlen(name)));
+        uint32_t at = hb_user_at(&core->users, it->user)->sessions;
+        while (at != (uint32_t)c->tokens[i]) {
+            assert_int_not_equal(at, HB_NO_SLOT);
+            at = hb_slot_at(core, at)->next;
+        }
+        named++;
+    }
+    for (uint32_t slot = 0; slot < core->page_count * HB_PAGE_CELLS; slot++)
+        named -= hb_slot_at(core, slot)->user != HB_NO_USER;
+    assert_int_equal(named, 0);
+}
+
+static void crowd_deed(crowd *c, dice *d)
+{
+    hb_core *core = c->rig.core;
+    size_t i = dice_below(d, CROWD);
+    unsigned time = c->times[dice_below(d, CROWD_USERS)];
+    char jid[64];
+    switch (c->tokens[i] ? dice_below(d, 8) : 0) {
+    case 0:
+        if (c->tokens[i])
+            break;
+        core->lanes[0].page = dice_below(d, CROWD_PAGES);
+        c->tokens[i] = rig_open(&c->rig);
+        c->whose[i] = dice_percent(d, 90) ? time : 0;
+        text_print(jid, sizeof jid, "%s@example.org/%zu", crowd_name(time), i);
+        assert_int_equal(hb_core_bound(core, c->tokens[i], jid, strlen(jid), !c->whose[i]), HB_OK);
+        break;
+    case 1:
+    case 2:
+        (void)hb_core_available(core, c->tokens[i]);
+        break;
+    case 3:
+        (void)hb_core_unavailable(core, c->tokens[i], "x", 1, dice_percent(d, 50));
+        break;
+    case 4: {
+        hb_token to = rig_open(&c->rig);
+        if (hb_core_resumed(core, c->tokens[i], to) == HB_OK)
+            c->tokens[i] = to;
+        else
+            close_session(&c->rig, to);
+        break;
+    }
+    case 5:
+        (void)hb_core_detached(core, c->tokens[i]);
+        break;
+    case 6:
+        (void)hb_core_closed(core, c->tokens[i]);
+        break;
+    default:
+        if (hb_core_forget(core, crowd_name(time), strlen(crowd_name(time))) == 1)
+            c->times[time % CROWD_USERS] += CROWD_USERS;
+        break;
+    }
+}
+
+/* Users are forgotten while sessions of theirs are open, are being told of, or are resumed. */
+static void test_forgotten(void **state)
+{
+    (void)state;
+    static crowd c;
+    dice d = {.state = 31};
+    rig_init(&c.rig, 0);
+    rig_policy(&c.rig, "{\"login_within\": \"off\", \"idle\": \"off\"}", 0, true);
+    while (c.rig.page_count < CROWD_PAGES)
+        rig_add_page(&c.rig);
+    for (unsigned i = 0; i < CROWD_USERS; i++)
+        c.times[i] = CROWD_USERS + i;
+    size_t closed = 0;
+    for (int i = 0; i < 20000; i++) {
+        crowd_deed(&c, &d);
+        closed += hb_core_phase(c.rig.core, HB_CLOSED) > 0;
+        if (i % 16 == 0)
+            check_crowd(&c);
+        if (i % 100 == 0)
+            ticks(&c.rig, 1);
+    }
+    assert_true(closed > 10000);
+    rig_close(&c.rig);
+}
+
 static size_t open_count(const rig *r)
 {
     return r->core->page_count * HB_PAGE_CELLS - hb_core_phase(r->core, HB_FREE);
@@ -340,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_young_slots),
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_list_of_a_user),
+        cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_pages_become_empty),
         cmocka_unit_test(test_jids),

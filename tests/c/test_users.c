@@ -2,8 +2,10 @@
 #include "core.h"
 #include "support.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ORIGIN_US (INT64_C(1000) * 1000000)
 #define USERS 700
@@ -205,6 +207,39 @@ static void test_recorded(void **state)
     assert_int_equal(answer[0].is.seen_ms, RIG_WALL_MS + 5000);
 }
 
+typedef struct asked {
+    hb_core *of;
+    hb_seen seen;
+    int found;
+} asked;
+
+static void *ask_for_guest(void *argument)
+{
+    asked *it = argument;
+    it->found = hb_core_seen(it->of, "guest", 5, &it->seen);
+    return NULL;
+}
+
+/* One who is online is found, and forgotten before it can be looked at their sessions: of them nothing is told. */
+static void test_forgotten_in_between(void **state)
+{
+    (void)state;
+    const struct timespec pause = {.tv_nsec = 20000000};
+    pthread_t thread;
+    asked it = {.found = -1, .seen = {.ms = RIG_WALL_MS - 1000, .online = true}};
+    it.of = life.core;
+    assert_int_equal(hb_core_import(life.core, "guest", 5, RIG_WALL_MS - 1000, NULL, 0), 1);
+    rig_login(&life, "guest@example.org/x", true);
+    hb_core_lock(life.core);
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_guest, &it), 0);
+    nanosleep(&pause, NULL); /* it waits for a part; should it not have come so far, it finds nobody */
+    hb_slots_forget(life.core, hb_users_ref(&life.core->users, "guest", 5));
+    hb_core_unlock(life.core);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(it.found, 0);
+    assert_true(it.seen.ms == RIG_WALL_MS - 1000 && it.seen.online); /* and not what lay on the stack */
+}
+
 static void test_bad_queries(void **state)
 {
     (void)state;
@@ -334,8 +369,10 @@ static void test_each(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_core(test_pages), with_core(test_who_is_here), with_core(test_recorded), with_core(test_bad_queries),
-        with_core(test_gone),  with_core(test_many_gone),   with_core(test_each),
+        with_core(test_pages),       with_core(test_who_is_here),
+        with_core(test_recorded),    with_core(test_forgotten_in_between),
+        with_core(test_bad_queries), with_core(test_gone),
+        with_core(test_many_gone),   with_core(test_each),
     };
     return cmocka_run_group_tests_name("users", tests, NULL, NULL);
 }
