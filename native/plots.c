@@ -74,7 +74,10 @@ static int write_file(hb_folder *folder, const uint8_t *bytes)
     hb_file_close(file);
     if (!why)
         why = hb_folder_rename(folder, NAME_NEW, NAME);
-    return why ? why : hb_folder_sync(folder);
+    if (!why)
+        return hb_folder_sync(folder);
+    (void)hb_folder_remove(folder, NAME_NEW); /* a full disk's last bytes are the journal's */
+    return why;
 }
 
 int hb_core_series_save(hb_core *core, const char *path, hb_error *error)

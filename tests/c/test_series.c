@@ -4,7 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#ifndef _WIN32
+#include <signal.h>
+#include <sys/resource.h>
+#endif
 
 #include <jansson.h>
 
@@ -243,6 +248,45 @@ static void test_disk(void **state)
     folder_remove(folder);
 }
 
+#ifndef _WIN32
+/* A disk that gets full on the way: what was written before is left, and of what could not be nothing. */
+static void test_full_disk(void **state)
+{
+    rig *r = *state;
+    hb_error error = {0};
+    char folder[FOLDER_PATH];
+    char file[FOLDER_PATH + 16];
+    char begun[FOLDER_PATH + 16];
+    struct rlimit before;
+    struct stat about;
+    folder_new(folder);
+    text_print(file, sizeof file, "%s/series", folder);
+    text_print(begun, sizeof begun, "%s/series.new", folder);
+    assert_int_equal(hb_core_series_save(r->core, folder, &error), HB_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit full = {.rlim_cur = 1000, .rlim_max = before.rlim_max};
+    void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    int code = hb_core_series_save(r->core, folder, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, old);
+    assert_int_equal(code, HB_EJOURNAL);
+    assert_string_equal(error.path, folder);
+    assert_non_null(strstr(error.text, "series can not be written: "));
+    assert_int_not_equal(access(begun, F_OK), 0);
+    assert_int_equal(stat(file, &about), 0);
+    assert_int_equal(about.st_size, HB_SERIES_BYTES);
+    assert_int_equal(hb_core_series_open(r->core, folder, say, &lines, &error), HB_OK);
+    /* What can not take its name does not stay either. */
+    assert_int_equal(remove(file), 0);
+    assert_int_equal(mkdir(file, 0700), 0);
+    assert_int_equal(hb_core_series_save(r->core, folder, &error), HB_EJOURNAL);
+    assert_int_not_equal(access(begun, F_OK), 0);
+    assert_int_equal(rmdir(file), 0);
+    folder_remove(folder);
+}
+#endif
+
 static void test_metrics(void **state)
 {
     rig *r = *state;
@@ -277,7 +321,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_points), TEST(test_rings), TEST(test_percentiles), TEST(test_disk), TEST(test_metrics),
+        TEST(test_points),    TEST(test_rings), TEST(test_percentiles), TEST(test_disk), TEST(test_metrics),
+#ifndef _WIN32
+        TEST(test_full_disk),
+#endif
     };
     return cmocka_run_group_tests_name("series", tests, NULL, NULL);
 }
