@@ -167,7 +167,7 @@ LIBS := $(JANSSON_A) -l:libcrypto.a
 # Tests in which calls of the system fail on command. Allocations do in jansson and libcrypto too.
 WRAPPED_test_journal := openat write fsync renameat unlinkat readdir
 WRAPPED_test_platform := openat flock ftruncate fchmodat fcntl fsync readdir
-WRAPPED_test_alloc := malloc calloc realloc aligned_alloc mmap fsync
+WRAPPED_test_alloc := malloc free calloc realloc aligned_alloc mmap fsync
 
 FUZZ_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_FLAGS := -timeout=10 -rss_limit_mb=2048 -print_final_stats=1

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "seal.h"
 
 #define END "full\n" /* there is always room for it */
 #define END_LENGTH (sizeof END - 1)
@@ -14,6 +15,14 @@
 #define TIME "%" PRId64 ".%06" PRId64
 
 #define SECONDS(us) (us) / HB_CLOCK_TICK_US, (us) % HB_CLOCK_TICK_US
+
+/* NULL is allowed. Its key goes before its memory does: nobody can find out what names were hashed. */
+static void recorder_free(hb_recorder *recorder)
+{
+    if (recorder)
+        hb_seal_wipe(recorder->key, sizeof recorder->key);
+    free(recorder);
+}
 
 int hb_recorder_new(size_t capacity, hb_recorder **out)
 {
@@ -26,7 +35,7 @@ int hb_recorder_new(size_t capacity, hb_recorder **out)
     recorder->capacity = capacity;
     int code = hb_pingid_random(recorder->key, sizeof recorder->key);
     if (code < 0) {
-        free(recorder);
+        recorder_free(recorder);
         return code;
     }
     *out = recorder;
@@ -36,7 +45,7 @@ int hb_recorder_new(size_t capacity, hb_recorder **out)
 void hb_recorder_end(hb_core *core)
 {
     hb_slots_uncopy(core);
-    free(core->recorder);
+    recorder_free(core->recorder);
     core->recorder = NULL;
 }
 
@@ -302,7 +311,7 @@ int hb_core_record(hb_core *core, size_t capacity)
         core->recorder_next = recorder;
     hb_core_unlock(core);
     if (code < 0)
-        free(recorder);
+        recorder_free(recorder);
     return code;
 }
 
@@ -311,7 +320,7 @@ void hb_core_record_end(hb_core *core)
     hb_core_lock(core);
     if (core->recorder)
         hb_recorder_end(core);
-    free(core->recorder_next);
+    recorder_free(core->recorder_next);
     core->recorder_next = NULL;
     hb_core_unlock(core);
 }

@@ -4,7 +4,7 @@
  *
  * While it is on the core looks at copies of the cells, which move only when it is about to look and are written down
  * then: what it saw is exactly what the recording says. Nobody is named: of a JID only keyed hashes are written, whose
- * key is thrown away.
+ * key is overwritten at the end.
  *
  * Time     In the recording: seconds with six digits after the point, or ticks.
  * Memory   A buffer of one size, and the copies: four bytes for each slot.

@@ -15,6 +15,8 @@
 
 #include <jansson.h>
 
+#include "core.h"
+
 #ifdef __SANITIZE_ADDRESS__
 #define COUNTS_BYTES 0 /* the sanitizer's allocator does not */
 #elif defined __SANITIZE_THREAD__
@@ -26,11 +28,13 @@
 #endif
 
 void *__real_malloc(size_t size);
+void __real_free(void *memory);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__real_mmap(void *at, size_t size, int may, int how, int file, off_t offset);
 void *__wrap_malloc(size_t size);
+void __wrap_free(void *memory);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
@@ -59,9 +63,25 @@ static bool fails(void)
     return false;
 }
 
+static size_t watched_size; /* of blocks that are noticed */
+static void (*on_free)(const void *memory);
+static void *watched;
+
 void *__wrap_malloc(size_t size)
 {
-    return fails() ? NULL : __real_malloc(size);
+    void *memory = fails() ? NULL : __real_malloc(size);
+    if (memory && size == watched_size)
+        watched = memory;
+    return memory;
+}
+
+void __wrap_free(void *memory)
+{
+    if (memory && memory == watched) {
+        on_free(memory);
+        watched = NULL;
+    }
+    __real_free(memory);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
@@ -889,6 +909,50 @@ static void test_damaged_journal(void **state)
     folder_remove(folder);
 }
 
+static int wiped;
+
+static void see_key(const void *memory)
+{
+    static const uint64_t nothing[2] = {0};
+    const hb_recorder *recorder = memory;
+    assert_memory_equal(recorder->key, nothing, sizeof recorder->key);
+    wiped++;
+}
+
+/* The key that names were hashed with is in no memory that was given back, however the recording ends. */
+static void test_key_of_recording(void **state)
+{
+    (void)state;
+    static const uint64_t nothing[2] = {0};
+    enum { CAPACITY = 54321 };
+    rig r;
+    rig_init(&r, 0);
+    on_free = see_key;
+    watched_size = sizeof(hb_recorder) + CAPACITY;
+    wiped = 0;
+    /* Before it begins, and once it has. */
+    assert_int_equal(hb_core_record(r.core, CAPACITY), HB_OK);
+    assert_memory_not_equal(((hb_recorder *)watched)->key, nothing, sizeof nothing);
+    hb_core_record_end(r.core);
+    assert_int_equal(wiped, 1);
+    assert_int_equal(hb_core_record(r.core, CAPACITY), HB_OK);
+    rig_quiet(&r, 2);
+    assert_ptr_equal(r.core->recorder, watched);
+    hb_core_record_end(r.core);
+    assert_int_equal(wiped, 2);
+    /* A second one, which is refused. */
+    assert_int_equal(hb_core_record(r.core, CAPACITY + 1), HB_OK);
+    assert_int_equal(hb_core_record(r.core, CAPACITY), HB_EINVAL);
+    assert_int_equal(wiped, 3);
+    hb_core_record_end(r.core);
+    /* With the core. */
+    assert_int_equal(hb_core_record(r.core, CAPACITY), HB_OK);
+    rig_quiet(&r, 4);
+    rig_close(&r);
+    assert_int_equal(wiped, 4);
+    watched_size = 0;
+}
+
 int main(void)
 {
     fail_at = -1;
@@ -908,6 +972,7 @@ int main(void)
         cmocka_unit_test(test_waking),
         cmocka_unit_test(test_journal),
         cmocka_unit_test(test_damaged_journal),
+        cmocka_unit_test(test_key_of_recording),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }
