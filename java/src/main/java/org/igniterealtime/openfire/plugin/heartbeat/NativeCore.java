@@ -68,6 +68,10 @@ final class NativeCore implements AutoCloseable {
 
     private long actionsAt;
 
+    /** What {@link #countChanges} was given: the core writes there for as long as it is. */
+    @SuppressWarnings("unused") // it is there to be held
+    private ByteBuffer changes;
+
     /** The last word of the core before a deed. */
     static final class Order {
         static final Order NONE = new Order(NOTHING, 0, "");
@@ -415,6 +419,7 @@ final class NativeCore implements AutoCloseable {
     void countChanges(ByteBuffer counts) {
         call.lock();
         try {
+            changes = counts;
             if (handle != 0 && countChanges0(handle, counts) < 0) {
                 throw new IllegalArgumentException("no place for the counts of changes");
             }

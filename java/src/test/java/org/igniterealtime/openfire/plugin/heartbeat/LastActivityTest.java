@@ -2,7 +2,10 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.TimeUnit;
@@ -45,6 +48,31 @@ final class LastActivityTest {
 
     private static long offline(int second) {
         return (WALL_MS + TimeUnit.SECONDS.toMillis(second)) << 1;
+    }
+
+    private static ByteBuffer counts() {
+        return ByteBuffer.allocateDirect(NativeCore.STRIPES * Integer.BYTES).order(ByteOrder.nativeOrder());
+    }
+
+    private static WeakReference<ByteBuffer> countedIn(NativeCore core) {
+        ByteBuffer counts = counts();
+        core.countChanges(counts);
+        return new WeakReference<>(counts);
+    }
+
+    /** The core would write into memory that is somebody else's. */
+    @Test
+    void whereTheCoreCountsIsHeldByIt() throws InterruptedException {
+        NativeCore other = new NativeCore(0, WALL_MS);
+        WeakReference<ByteBuffer> held = countedIn(other);
+        WeakReference<ByteBuffer> nobodys = new WeakReference<>(counts());
+        for (int i = 0; i < 100 && nobodys.get() != null; i++) {
+            System.gc();
+            Thread.sleep(20);
+        }
+        assertNull(nobodys.get());
+        assertNotNull(held.get());
+        other.close();
     }
 
     @Test
