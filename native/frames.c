@@ -116,16 +116,11 @@ void hb_frames_end(hb_frames *frames)
     frames->file = HB_NO_FILE;
 }
 
-bool hb_frames_full(const hb_frames *frames)
-{
-    return frames->length >= FRAME_MAX;
-}
-
 int hb_frames_add(hb_frames *frames, const hb_last *last)
 {
     if (!last->name_length || last->name_length > HB_JID_MAX || last->status_length > HB_STATUS_MAX)
         return HB_EINVAL;
-    if (hb_frames_full(frames))
+    if (frames->length >= FRAME_MAX)
         return HB_EFULL;
     int code = make_room(frames, RECORD_MAX);
     if (code < 0)

@@ -29,7 +29,6 @@ int hb_frames_begin(hb_frames *frames, int file, hb_file_kind kind, uint64_t gen
 void hb_frames_end(hb_frames *frames);
 
 /* Into the buffer only. HB_EFULL: it is to be written first. */
-bool hb_frames_full(const hb_frames *frames);
 int hb_frames_add(hb_frames *frames, const hb_last *last);
 
 /* Writes the buffer as a frame, if anything is in it, and empties it. */
