@@ -55,7 +55,13 @@ public final class NettyAdapter implements Adapter {
     /** The acceptors that have our factory. Guarded by this. */
     private Set<Object> known = new HashSet<>();
 
-    /** Ends our hearing of acceptors that start. Guarded by this. */
+    /**
+     * Held while ports are asked to tell of acceptors that start, or not to any more. Not by who holds this: a port that
+     * starts is held by who starts it, waits for this, and is waited for here.
+     */
+    private final Object hearing = new Object();
+
+    /** Ends our hearing. Guarded by {@link #hearing}. */
     private Runnable deaf;
 
     /** The tick of the last change. Guarded by this. */
@@ -100,14 +106,12 @@ public final class NettyAdapter implements Adapter {
 
     @Override
     public void look() {
+        hear();
         int tick = sessions.clock().tick();
         boolean sweep;
         synchronized (this) {
             if (detached) {
                 return;
-            }
-            if (deaf == null) {
-                deaf = acceptors.listen(this::starting);
             }
             Set<Object> used = acceptors.inUse();
             if (!used.equals(known)) {
@@ -131,13 +135,23 @@ public final class NettyAdapter implements Adapter {
         guards.keySet().removeIf(EventExecutor::isShuttingDown);
     }
 
+    private void hear() {
+        synchronized (hearing) {
+            if (deaf == null && !detached) {
+                deaf = acceptors.listen(this::starting);
+            }
+        }
+    }
+
     @Override
     public void detach() {
-        synchronized (this) {
-            detached = true;
+        detached = true;
+        synchronized (hearing) {
             if (deaf != null) {
                 deaf.run();
             }
+        }
+        synchronized (this) {
             known.forEach(each -> openfire.remove(each, factory));
             known = new HashSet<>();
         }

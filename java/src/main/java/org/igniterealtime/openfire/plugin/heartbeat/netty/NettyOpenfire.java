@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.ConnectionManager;
 import org.jivesoftware.openfire.XMPPServer;
@@ -72,31 +73,42 @@ final class NettyOpenfire {
      * @throws ReflectiveOperationException its message names what this server does not have
      */
     static Acceptors acceptorsOfClients() throws ReflectiveOperationException {
-        return new ClientAcceptors();
+        return acceptorsOf(ConnectionListener.class, NettyOpenfire::portsForClients);
     }
 
-    private static final class ClientAcceptors implements Acceptors {
-        private final Method acceptorOf = ConnectionListener.class.getMethod("getConnectionAcceptor");
-        private final Class<?> listenerClass =
-                Class.forName("org.jivesoftware.openfire.spi.ConnectionListener$SocketAcceptorEventListener");
-        private final Method add = ConnectionListener.class.getMethod("add", listenerClass);
-        private final Method remove = ConnectionListener.class.getMethod("remove", listenerClass);
+    /** The same of ports whose class is like Openfire's. */
+    static Acceptors acceptorsOf(Class<?> portClass, Supplier<Set<?>> ports) throws ReflectiveOperationException {
+        return new AcceptorsOfPorts(portClass, ports);
+    }
 
-        private ClientAcceptors() throws ReflectiveOperationException {}
+    /** Open or not; they stay the same as long as Openfire runs. */
+    private static Set<ConnectionListener> portsForClients() {
+        XMPPServer server = XMPPServer.getInstance();
+        ConnectionManager manager = server == null ? null : server.getConnectionManager();
+        return manager instanceof ConnectionManagerImpl
+                ? ((ConnectionManagerImpl) manager).getListeners(ConnectionType.SOCKET_C2S)
+                : Collections.emptySet();
+    }
 
-        /** Openfire's ports for clients, open or not; they stay the same as long as it runs. */
-        private static Set<ConnectionListener> ports() {
-            XMPPServer server = XMPPServer.getInstance();
-            ConnectionManager manager = server == null ? null : server.getConnectionManager();
-            return manager instanceof ConnectionManagerImpl
-                    ? ((ConnectionManagerImpl) manager).getListeners(ConnectionType.SOCKET_C2S)
-                    : Collections.emptySet();
+    private static final class AcceptorsOfPorts implements Acceptors {
+        private final Supplier<Set<?>> ports;
+        private final Class<?> listenerClass;
+        private final Method acceptorOf;
+        private final Method add;
+        private final Method remove;
+
+        AcceptorsOfPorts(Class<?> portClass, Supplier<Set<?>> ports) throws ReflectiveOperationException {
+            this.ports = ports;
+            acceptorOf = portClass.getMethod("getConnectionAcceptor");
+            listenerClass = Class.forName(portClass.getName() + "$SocketAcceptorEventListener");
+            add = portClass.getMethod("add", listenerClass);
+            remove = portClass.getMethod("remove", listenerClass);
         }
 
         @Override
         public Set<Object> inUse() {
             Set<Object> found = new HashSet<>();
-            for (ConnectionListener port : ports()) {
+            for (Object port : ports.get()) {
                 // None while the port is closed, as at the start of the server.
                 Object acceptor = call(acceptorOf, port);
                 if (acceptor != null) {
@@ -113,9 +125,19 @@ final class NettyOpenfire {
                     starting.accept(arguments[0]);
                 }
             });
-            Set<ConnectionListener> ports = ports();
-            ports.forEach(port -> call(add, port, listener));
-            return ports.isEmpty() ? null : () -> ports.forEach(port -> call(remove, port, listener));
+            Set<?> asked = ports.get();
+            asked.forEach(port -> change(port, add, listener));
+            return asked.isEmpty() ? null : () -> asked.forEach(port -> change(port, remove, listener));
+        }
+
+        /**
+         * Openfire goes through the listeners of a port holding its monitor, which it does not take to change them. Changed
+         * in between, that ends with an exception, and the port stays closed.
+         */
+        private static void change(Object port, Method how, Object listener) {
+            synchronized (port) {
+                call(how, port, listener);
+            }
         }
     }
 
@@ -198,7 +220,8 @@ final class NettyOpenfire {
         Set<Object> inUse();
 
         /**
-         * Tells of each acceptor that is about to open its port, until what is returned is run. Null: not yet possible.
+         * Tells of each acceptor that is about to open its port, until what is returned is run. Null: not yet possible. Both
+         * wait for ports that are being opened or closed; who opens one holds it while {@code starting} is called.
          */
         Runnable listen(Consumer<Object> starting);
     }

@@ -547,6 +547,11 @@ public final class OpenfireServer implements AutoCloseable {
         return Integer.parseInt(command("restart-listener"));
     }
 
+    /** The same, with the plugin unloaded just when the port is about to be opened, and loaded again. */
+    public void reloadWhileOpening() {
+        command("reload-while-opening", PLUGIN);
+    }
+
     /** Lets clients in at another port, as the console does. */
     public void moveTo(int port) {
         command("set-port", Integer.toString(port));

@@ -68,6 +68,7 @@ final class OwnServerRows {
                 new OwnRow("ticker-dead", OwnServerRows::tickerDead),
                 new OwnRow("server-sleeps", OwnServerRows::serverSleeps),
                 new OwnRow("port-change", PortChange::play),
+                new OwnRow("port-unload", PortChange::unload),
                 new OwnRow("clean-stop", OwnServerRows::cleanStop),
                 new OwnRow("others-untouched", OthersUntouched::configure, OthersUntouched::play));
     }

@@ -69,6 +69,17 @@ final class PortChange {
         }
     }
 
+    /** The row port-unload: the plugin goes just when the port is about to be opened. It is open then, and the plugin comes back. */
+    static void unload(Stage stage) throws Exception {
+        stage.people("client");
+        stage.contact();
+        stage.begin();
+        stage.server().reloadWhileOpening();
+        Fate fate = watched(stage, "client");
+        stage.saw(String.format(Locale.ROOT, "pinged after %s, closed after %.1f s", span(fate.pings()), fate.end()));
+        OwnServerRows.noThreadLeftOver(stage);
+    }
+
     private static void nothingLeaks(Stage stage, long memory) {
         OpenfireServer server = stage.server();
         List<String> sessions = List.of();

@@ -21,8 +21,11 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdk.jfr.Recording;
@@ -54,6 +57,8 @@ final class Commands {
     private static final int DATABASE_CONNECTIONS = 12;
     private static final int LISTENING_TRIES = 5;
     private static final int LISTENING_POLLS = 50;
+    private static final long OPENING_NS = TimeUnit.SECONDS.toNanos(3);
+    private static final long POLL_NS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final int SUBSCRIBED_BOTH = 3;
     private static final int NOTHING_ASKED = -1;
     private static final Duration SAMPLE = Duration.ofMillis(10);
@@ -62,6 +67,8 @@ final class Commands {
     private final PluginManager plugins;
     /** How often each plugin was created and destroyed: its initialisation is over when the event comes. */
     private final Map<String, Integer> created = new ConcurrentHashMap<>();
+
+    private final Map<String, Integer> destroyed = new ConcurrentHashMap<>();
 
     private long nextRosterId = 1;
     private Recording recording;
@@ -77,7 +84,7 @@ final class Commands {
 
             @Override
             public void pluginDestroyed(String name, Plugin plugin) {
-                // Commands that unload return when it is done.
+                destroyed.merge(name, 1, Integer::sum);
             }
         });
     }
@@ -163,6 +170,8 @@ final class Commands {
                 return Integer.toString(Release.connections(clients()));
             case "restart-listener":
                 return restartListener();
+            case "reload-while-opening":
+                return reloadWhileOpening(arguments[0]);
             case "set-port":
                 clients().setPort(Integer.parseInt(arguments[0]));
                 await(() -> Release.isListening(clients()), "the new client port to open");
@@ -355,6 +364,35 @@ final class Commands {
             throw new IllegalStateException("Openfire does not reload " + name);
         }
         await(() -> created.getOrDefault(name, 0) > before, name + " to be loaded again");
+        return "";
+    }
+
+    /**
+     * Closes the client port and opens it again, and when it is about to be opened, begins to unload a plugin, which comes back
+     * later. It opens when the plugin is unloaded, unless that takes longer, as where it waits for the port.
+     */
+    private String reloadWhileOpening(String name) throws Exception {
+        FutureTask<String> reloading = new FutureTask<>(() -> reload(name));
+        AtomicBoolean begun = new AtomicBoolean();
+        int before = destroyed.getOrDefault(name, 0);
+        Runnable end = Release.whenOpening(clients(), () -> {
+            if (begun.compareAndSet(false, true)) {
+                new Thread(reloading, "launcher-reload").start();
+                long start = System.nanoTime();
+                while (destroyed.getOrDefault(name, 0) == before && System.nanoTime() - start < OPENING_NS) {
+                    LockSupport.parkNanos(POLL_NS);
+                }
+            }
+        });
+        try {
+            restartListener();
+        } finally {
+            end.run();
+            if (!begun.get()) {
+                reloading.run();
+            }
+            reloading.get(PLUGIN_SECONDS, TimeUnit.SECONDS);
+        }
         return "";
     }
 

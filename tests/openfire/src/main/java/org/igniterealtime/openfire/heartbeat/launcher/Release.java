@@ -3,6 +3,7 @@ package org.igniterealtime.openfire.heartbeat.launcher;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.Collection;
 import java.util.Optional;
 import org.jivesoftware.openfire.container.Plugin;
@@ -38,6 +39,44 @@ final class Release {
             return (Integer) call(acceptor, "getManagedSessionCount");
         }
         return ((Collection<?>) field(acceptor, "allChannels")).size();
+    }
+
+    /**
+     * Has this done each time that a port is about to be opened, after what others have asked for, and while it is held by who
+     * opens it; until what is returned is run. From 4.8 on; before, nothing tells, and it is never done.
+     */
+    static Runnable whenOpening(ConnectionListener port, Runnable what) throws ReflectiveOperationException {
+        if (!isNetty()) {
+            return () -> {};
+        }
+        Class<?> type = Class.forName(ConnectionListener.class.getName() + "$SocketAcceptorEventListener");
+        Object listener = Proxy.newProxyInstance(Release.class.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
+            switch (method.getName()) {
+                case "equals":
+                    return proxy == arguments[0];
+                case "hashCode":
+                    return System.identityHashCode(proxy);
+                case "acceptorStarting":
+                    what.run();
+                    return null;
+                default:
+                    return null;
+            }
+        });
+        Method add = ConnectionListener.class.getMethod("add", type);
+        Method remove = ConnectionListener.class.getMethod("remove", type);
+        synchronized (port) {
+            add.invoke(port, listener);
+        }
+        return () -> {
+            synchronized (port) {
+                try {
+                    remove.invoke(port, listener);
+                } catch (ReflectiveOperationException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        };
     }
 
     /** The plugin with this name, or null. */
