@@ -41,6 +41,7 @@ struct hb_journal {
     hb_frames log;                 /* without a file: the journal is away */
     hb_frames snapshot;            /* without a file: none is being made */
     bool came_back;                /* log was begun for the snapshot that is being made */
+    uint64_t ready;                /* of a log that was begun for a snapshot which is not there yet */
     uint64_t since;                /* bytes of journals since the snapshot, but for log's own */
     uint64_t base;                 /* bytes of the snapshot */
     uint64_t entries;              /* records of the snapshot and of the journals since, but for log's own */
@@ -699,14 +700,65 @@ int hb_journal_add(hb_journal *journal, const hb_last *last)
     return code;
 }
 
+/* The file of a snapshot of the youngest generation that has not its name yet. */
+static void unfinished_name(const hb_journal *journal, char out[NAME])
+{
+    file_name(out, "snapshot", journal->generation);
+    memcpy(out + strlen(out), UNFINISHED, sizeof UNFINISHED);
+}
+
+/* As if log had not been begun. */
+static void drop_log(hb_journal *journal)
+{
+    char name[NAME];
+    uint64_t since = journal->since;
+    uint64_t entries = journal->entries;
+
+    end_log(journal);
+    journal->since = since;
+    journal->entries = entries;
+    journal->files--;
+    file_name(name, "journal", journal->generation);
+    (void)hb_folder_remove(journal->place, name);
+}
+
+void hb_journal_snapshot_drop(hb_journal *journal)
+{
+    char name[NAME];
+
+    if (journal->snapshot.file != HB_NO_FILE) {
+        journal->written += journal->snapshot.written;
+        hb_frames_end(&journal->snapshot);
+        unfinished_name(journal, name);
+        (void)hb_folder_remove(journal->place, name);
+    }
+    journal->rekeying = false;
+    /* What was lost while it was away is not in this journal. */
+    if (journal->came_back)
+        drop_log(journal);
+    journal->came_back = false;
+}
+
+static int lose_snapshot(hb_journal *journal, int code, int why, hb_error *error)
+{
+    if (code == HB_EJOURNAL)
+        (void)fail(error, journal->folder, why, "the snapshot can not be written");
+    hb_journal_snapshot_drop(journal);
+    return code;
+}
+
 int hb_journal_drain(hb_journal *journal, hb_error *error)
 {
+    int code = HB_OK;
     int why = 0;
 
-    if (journal->log.file == HB_NO_FILE || journal->log.length < DRAIN_BYTES)
-        return HB_OK;
-    int code = hb_frames_write(&journal->log, &why);
-    return code < 0 ? lose_log(journal, code, why, error) : HB_OK;
+    if (journal->log.length >= DRAIN_BYTES)
+        code = hb_frames_write(&journal->log, &why);
+    if (code < 0)
+        return lose_log(journal, code, why, error);
+    if (journal->snapshot.length >= DRAIN_BYTES)
+        code = hb_frames_write(&journal->snapshot, &why);
+    return code < 0 ? lose_snapshot(journal, code, why, error) : HB_OK;
 }
 
 static int sync_file(const hb_frames *frames, int *why)
@@ -730,13 +782,6 @@ int hb_journal_flush(hb_journal *journal, hb_error *error)
         return lose_log(journal, code, why, error);
     journal->log.unsynced = false;
     return HB_OK;
-}
-
-/* The file of a snapshot of the youngest generation that has not its name yet. */
-static void unfinished_name(const hb_journal *journal, char out[NAME])
-{
-    file_name(out, "snapshot", journal->generation);
-    memcpy(out + strlen(out), UNFINISHED, sizeof UNFINISHED);
 }
 
 static int begin_snapshot(hb_journal *journal, const uint8_t *key, hb_error *error)
@@ -766,38 +811,17 @@ int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
         int flushed = hb_journal_flush(journal, error);
         if (flushed < 0)
             return flushed;
-        end_log(journal);
     }
-    int code = begin_log(journal, error);
-    if (code < 0)
-        return code;
+    /* The log of one that failed goes with the next one as well. */
+    if (away || journal->ready != journal->generation) {
+        end_log(journal);
+        int code = begin_log(journal, error);
+        if (code < 0)
+            return code;
+    }
+    journal->ready = journal->generation;
     journal->came_back = away;
     return begin_snapshot(journal, journal->key, error);
-}
-
-void hb_journal_snapshot_drop(hb_journal *journal)
-{
-    char name[NAME];
-
-    if (journal->snapshot.file != HB_NO_FILE) {
-        journal->written += journal->snapshot.written;
-        hb_frames_end(&journal->snapshot);
-        unfinished_name(journal, name);
-        (void)hb_folder_remove(journal->place, name);
-    }
-    journal->rekeying = false;
-    /* What was lost while it was away is not in this journal. */
-    if (journal->came_back)
-        end_log(journal);
-    journal->came_back = false;
-}
-
-static int lose_snapshot(hb_journal *journal, int code, int why, hb_error *error)
-{
-    if (code == HB_EJOURNAL)
-        (void)fail(error, journal->folder, why, "the snapshot can not be written");
-    hb_journal_snapshot_drop(journal);
-    return code;
 }
 
 int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error)
@@ -839,6 +863,7 @@ static int name_snapshot(hb_journal *journal, hb_error *error)
     journal->entries = journal->snapshot.count;
     journal->written += journal->snapshot.written;
     journal->kept = journal->generation;
+    journal->ready = 0;
     hb_frames_end(&journal->snapshot);
     return HB_OK;
 }

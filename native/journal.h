@@ -77,7 +77,10 @@ int hb_journal_add(hb_journal *journal, const hb_last *last);
 /* What was added is on disk when it returns HB_OK. */
 int hb_journal_flush(hb_journal *journal, hb_error *error);
 
-/* Writes what was gathered, unsynced, if it is much: so that hb_journal_add has room, and need not write. */
+/*
+ * Writes what was gathered, unsynced, if it is much: so that hb_journal_add and hb_journal_keep have room, and need not
+ * write.
+ */
 int hb_journal_drain(hb_journal *journal, hb_error *error);
 
 bool hb_journal_away(const hb_journal *journal);

@@ -24,6 +24,7 @@ struct hb_keeper {
     hb_journal *journal;
     uint32_t tick; /* reads before it were written */
     unsigned tries;
+    bool failed;        /* the last snapshot */
     int64_t oldest_ms;  /* who was not here since is forgotten; 0: nobody is */
     uint32_t wipe_tick; /* from then on a snapshot may be made for the sake of users who were forgotten */
     uint32_t key_tick;  /* from then on the key may be changed; 0: at once */
@@ -95,14 +96,6 @@ static hb_last last_of(const hb_core *core, const hb_user *user)
                      .status_length = user->status ? strlen(user->status) : 0};
 }
 
-static void untouch_all(hb_core *core)
-{
-    for (size_t i = 0; i < core->touched_count; i++)
-        hb_user_unmark(hb_user_at(&core->users, core->touched[i]), HB_USER_TOUCHED);
-    core->touched_count = 0;
-    core->touched_all = false;
-}
-
 /* Some of those who were touched. */
 static int add_touched(hb_core *core, bool *more)
 {
@@ -141,7 +134,7 @@ static int add_read(hb_core *core, size_t first, size_t count)
 
 /* All that follows with the keeper's lock held, and the core's not. */
 
-static int gather(hb_core *core)
+static int gather(hb_core *core, hb_error *error)
 {
     bool more = true;
     int code = HB_OK;
@@ -154,7 +147,7 @@ static int gather(hb_core *core)
         code = add_touched(core, &more);
         hb_core_unlock(core);
         if (code == HB_OK)
-            code = hb_journal_drain(core->keeper->journal, NULL);
+            code = hb_journal_drain(core->keeper->journal, error);
     }
     more = true;
     for (size_t at = 0; more && code == HB_OK; at += CHUNK) {
@@ -164,7 +157,7 @@ static int gather(hb_core *core)
             code = add_read(core, at, CHUNK);
         hb_core_unlock(core);
         if (code == HB_OK)
-            code = hb_journal_drain(core->keeper->journal, NULL);
+            code = hb_journal_drain(core->keeper->journal, error);
     }
     core->keeper->tick = tick;
     return code;
@@ -249,24 +242,37 @@ static int keep_all(hb_core *core, hb_error *error)
         hb_core_lock(core);
         code = keep_some(core, &at, error);
         hb_core_unlock(core);
+        if (code == HB_OK)
+            code = hb_journal_drain(core->keeper->journal, error);
     } while (at && code == HB_OK);
     return code;
 }
 
+/* What fails leaves on disk what was there. */
 static int snapshot(hb_core *core, hb_error *error)
 {
     hb_journal *journal = core->keeper->journal;
     int code = hb_journal_snapshot_begin(journal, error);
 
-    if (code < 0)
-        return code;
     hb_core_lock(core);
+    bool all = core->touched_all;
+    bool wipe = core->wipe;
+    core->touched_all = false; /* whoever changes from here on is marked, and goes to the new journal too */
     core->wipe = false;
     core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
-    untouch_all(core); /* whoever changes from here on goes to the new journal too */
     hb_core_unlock(core);
-    code = keep_all(core, error);
-    return code < 0 ? code : hb_journal_snapshot_end(journal, error);
+    if (code == HB_OK)
+        code = keep_all(core, error);
+    if (code == HB_OK)
+        code = hb_journal_snapshot_end(journal, error);
+    core->keeper->failed = code < 0;
+    if (code < 0) {
+        hb_core_lock(core);
+        core->touched_all = core->touched_all || all;
+        core->wipe = core->wipe || wipe;
+        hb_core_unlock(core);
+    }
+    return code;
 }
 
 static int rekey(hb_core *core, bool *changed, hb_error *error)
@@ -372,40 +378,47 @@ static void sweep(hb_core *core)
     }
 }
 
-/* last: it is the last one, so what waits for a better time is done now. */
-static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
+/* Those who changed go to the journal. */
+static int write_changes(hb_core *core, hb_error *error)
 {
-    hb_keeper *keeper = core->keeper;
+    int code = gather(core, error);
 
-    if (hb_journal_away(keeper->journal) && ++keeper->tries < AWAY_FLUSHES)
-        return HB_EJOURNAL;
-    keeper->tries = 0;
-    sweep(core);
-    if (!last)
-        change_key(h);
-    hb_core_lock(core);
-    bool all = core->touched_all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
-    hb_core_unlock(core);
-    if (all || hb_journal_away(keeper->journal) || hb_journal_wants_snapshot(keeper->journal)) {
-        int code = snapshot(core, error);
-        if (code < 0) {
-            /* What was no longer marked is not on disk. */
-            hb_core_lock(core);
-            core->touched_all = true;
-            core->wipe = true;
-            hb_core_unlock(core);
-            return code;
-        }
-    }
-    int code = gather(core);
-    if (code == HB_OK || hb_journal_away(keeper->journal))
-        code = hb_journal_flush(keeper->journal, error);
+    if (code == HB_OK)
+        code = hb_journal_flush(core->keeper->journal, error);
     if (code < 0) {
+        /* Who is no longer marked is not on disk. */
         hb_core_lock(core);
         core->touched_all = true;
         hb_core_unlock(core);
     }
     return code;
+}
+
+/* last: it is the last one, so what waits for a better time is done now. */
+static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
+{
+    hb_keeper *keeper = core->keeper;
+    bool away = hb_journal_away(keeper->journal);
+    bool waits = (away || keeper->failed) && !last && ++keeper->tries < AWAY_FLUSHES;
+
+    if (!waits)
+        keeper->tries = 0;
+    if (away && waits)
+        return HB_EJOURNAL;
+    sweep(core);
+    if (!last)
+        change_key(h);
+    /* Before the snapshot, so that it is on disk even if there is no room for that one. */
+    int code = hb_journal_away(keeper->journal) ? HB_OK : write_changes(core, error);
+    if (code < 0)
+        return code;
+    hb_core_lock(core);
+    bool all = core->touched_all;
+    bool due = all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
+    hb_core_unlock(core);
+    if (!due && !hb_journal_away(keeper->journal) && !hb_journal_wants_snapshot(keeper->journal))
+        return HB_OK;
+    return waits ? HB_EJOURNAL : snapshot(core, error);
 }
 
 static void take_forgotten(hb_core *core, const hb_last *last)
@@ -502,11 +515,11 @@ static void forget_erased(hb_core *core)
 
     for (const char *name = core->erased.names; name < end; name += strlen(name) + 1) {
         hb_user_ref ref = hb_users_ref(&core->users, name, strlen(name));
-        if (ref && !hb_user_is_ours(hb_user_at(&core->users, ref))) {
+        if (ref && !hb_user_is_ours(hb_user_at(&core->users, ref)))
             hb_slots_forget(core, ref);
-            core->wipe = true;
-        }
     }
+    /* Also who was forgotten when already taken from the folder: it still has them. */
+    core->wipe = core->wipe || core->erased.length > 0;
     free(core->erased.names);
     core->erased.names = NULL;
     core->erased.length = 0;

@@ -50,8 +50,11 @@ int __wrap_openat(int folder, const char *path, int flags, ...)
 }
 
 /* Half of it is written before it fails. */
+static size_t writes;
+
 ssize_t __wrap_write(int fd, const void *bytes, size_t length)
 {
+    writes++;
     if (!fails())
         return __real_write(fd, bytes, length);
     int why = errno;
@@ -333,6 +336,42 @@ static void test_snapshot(void **state)
     assert_int_equal(told.seen_ms[2], 3000);
     assert_int_equal(told.seen_ms[3], 3);
     assert_int_equal(told.seen_ms[10], 300);
+    hb_journal_close(journal);
+}
+
+/* A snapshot is written when it is drained: who keeps may hold a lock, and a disk takes its time. */
+static void test_drained(void **state)
+{
+    (void)state;
+    hb_journal *journal = reopen(NULL);
+    size_t drains = 0;
+    assert_int_equal(hb_journal_snapshot_begin(journal, &error), HB_OK);
+    for (int i = 0; i < 100000; i++) {
+        hb_last last = last_of(i % USERS, i);
+        size_t before = writes;
+        assert_int_equal(hb_journal_keep(journal, &last, &error), HB_OK);
+        assert_int_equal(writes, before);
+        if (i % 64 == 0) {
+            assert_int_equal(hb_journal_drain(journal, &error), HB_OK);
+            drains += writes > before;
+        }
+    }
+    assert_in_range(drains, 5, 20);
+    assert_int_equal(hb_journal_snapshot_end(journal, &error), HB_OK);
+    /* One that fails. */
+    assert_int_equal(hb_journal_snapshot_begin(journal, &error), HB_OK);
+    for (int i = 0; i < 10000; i++) {
+        hb_last last = last_of(i % USERS, 1);
+        assert_int_equal(hb_journal_keep(journal, &last, &error), HB_OK);
+    }
+    fail_with = ENOSPC;
+    fail_at = 1;
+    assert_int_equal(hb_journal_drain(journal, &error), HB_EJOURNAL);
+    assert_string_equal(error.text, "the snapshot can not be written: No space left on device");
+    hb_last last = last_of(1, 1);
+    assert_int_equal(hb_journal_keep(journal, &last, &error), HB_EINVAL);
+    journal = reopen(journal);
+    assert_int_equal(told.seen_ms[99999 % USERS], 99999);
     hb_journal_close(journal);
 }
 
@@ -1565,6 +1604,7 @@ int main(void)
         in_folder(test_first_start),
         in_folder(test_found_again),
         in_folder(test_snapshot),
+        in_folder(test_drained),
         in_folder(test_many),
         in_folder(test_cut),
         in_folder(test_flipped),

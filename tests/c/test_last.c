@@ -298,6 +298,12 @@ static void visit(const char *jid)
     assert_int_equal(hb_core_closed(life.core, token), HB_OK);
 }
 
+static void forget_meanwhile(void *to, const char *line)
+{
+    assert_int_equal(hb_core_forget(life.core, to, strlen(to)), 1);
+    hear(NULL, line);
+}
+
 static void visit_meanwhile(void *to, const char *line)
 {
     visit(to);
@@ -392,6 +398,27 @@ static void test_late_and_known(void **state)
     flush();
     crash();
     assert_int_equal(activity_of("alice").seen_ms, seen_ms);
+}
+
+/* Who is forgotten when already taken from the folder, which is opened late, is gone from it as well. */
+static void test_forget_while_opened(void **state)
+{
+    (void)state;
+    assert_int_equal(hb_core_import(life.core, "alice", 5, RIG_WALL_MS - 9000, NULL, 0), 1);
+    assert_int_equal(hb_core_import(life.core, "bob", 3, RIG_WALL_MS - 9000, NULL, 0), 1);
+    flush();
+    rig_close(&life);
+    tear_tail();
+    rig_init(&life, ORIGIN_US);
+    hb_error error = {0};
+    char bob[] = "bob";
+    assert_int_equal(hb_core_journal_open(life.core, folder, NULL, forget_meanwhile, bob, &error), HB_OK);
+    assert_int_equal(lines, 1);
+    assert_int_equal(activity_of("bob").seen_ms, -1);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS - 9000);
+    assert_int_equal(activity_of("bob").seen_ms, -1);
 }
 
 /* Whoever changed before it was opened, changes after it and is written then. */
@@ -856,6 +883,52 @@ static void test_disk_full(void **state)
     assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS);
     assert_int_equal(lines, 0);
 }
+
+/* There is room for what happens, and none for a snapshot: it is tried every fifth time, and leaves nothing behind. */
+static void test_no_room_for_snapshot(void **state)
+{
+    (void)state;
+    hb_error error;
+    add_users(200);
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    forget_user(0);
+    flush(); /* a snapshot: what comes is in a file of its own */
+    unsigned long before = generation();
+    fill_disk(2000);
+    life.wall_ms -= 10000; /* everybody is to be written */
+    for (int i = 0; i < 11; i++) {
+        rig_step(&life, rig_second(&life) + 2);
+        rig_read(&life, alice);
+        assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_EJOURNAL);
+        assert_string_equal(error.text, i % 5 == 0 ? "the snapshot can not be written: File too large" : "");
+    }
+    assert_int_equal(generation(), before + 1);
+    assert_int_equal(files_of("journal-"), 2);
+    assert_int_equal(files_of("snapshot-"), 1);
+    int64_t seen_ms = activity_of("alice").seen_ms;
+    make_room();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, seen_ms);
+    assert_int_equal(activity_of("user199").seen_ms, RIG_WALL_MS - 801);
+}
+
+/* There was none, and there is at a clean end: then all is written. */
+static void test_room_at_the_end(void **state)
+{
+    (void)state;
+    hb_error error;
+    flush();
+    fill_disk(100);
+    rig_login(&life, "bob@example.org/phone", true);
+    assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_EJOURNAL);
+    make_room();
+    int64_t now_us = life.now_us;
+    rig_close(&life);
+    rig_init(&life, now_us);
+    open_journal();
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS);
+}
 #endif
 
 /* What was torn is said by whoever opens, and forgotten users stay so. */
@@ -1060,6 +1133,7 @@ int main(void)
         with_journal(test_import),
         with_journal(test_retention),
         with_journal(test_set_back),
+        with_journal(test_forget_while_opened),
         with_journal(test_many),
         with_journal(test_misuse),
         with_journal(test_torn),
@@ -1077,6 +1151,8 @@ int main(void)
         with_journal(test_bad_key),
 #ifndef _WIN32
         with_journal(test_disk_full),
+        with_journal(test_no_room_for_snapshot),
+        with_journal(test_room_at_the_end),
         with_journal(test_told_disk_full),
         with_journal(test_key_and_disk_full),
 #endif
