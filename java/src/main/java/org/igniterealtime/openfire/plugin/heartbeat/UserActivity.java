@@ -88,8 +88,8 @@ public final class UserActivity {
     }
 
     /**
-     * Why the last session that ended did so: {@code logout}, {@code closed}, {@code no-answer} or {@code silent}; or {@code
-     * none} while none has.
+     * Why the last session that ended did so: {@code logout}, {@code closed}, {@code no-answer}, {@code silent} or {@code
+     * admin}; or {@code none} while none has.
      */
     public String reason() {
         return Names.reason(why);
