@@ -25,6 +25,8 @@
 
 #define ASIDE_MAX 100u /* damaged files of one generation */
 
+#define GENERATION_MAX (UINT64_MAX / 2) /* one more each second would not come so far */
+
 #define DRAIN_BYTES ((size_t)256 * 1024)
 
 struct hb_journal {
@@ -614,6 +616,9 @@ int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_rea
     int code = open_folder(journal, folder, error);
     if (code == HB_OK)
         code = each_file(journal, note_file, &h, error);
+    if (code == HB_OK && h.youngest > GENERATION_MAX)
+        code =
+            fail(error, folder, 0, "there is a file of generation %016" PRIx64 ", which is none of ours", h.youngest);
     if (code == HB_OK)
         code = find_key(journal, key, !h.snapshot && !h.count, error);
     if (code == HB_OK) {

@@ -741,6 +741,29 @@ static void test_names_like_ours(void **state)
     hb_journal_close(journal);
 }
 
+/* There is no generation after the last one: what was written as the first again would not count. */
+static void test_last_generation(void **state)
+{
+    (void)state;
+    static const char *const last[] = {"journal-ffffffffffffffff", "snapshot-8000000000000000",
+                                       "snapshot-ffffffffffffffff.new", "damaged-journal-ffffffffffffffff"};
+    char path[512];
+    uint8_t key[HB_SEAL_KEY];
+    write_frames(3, key);
+    for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
+        put_file(last[i], "not one of ours");
+        refused("there is a file of generation ");
+        assert_true(has_file(last[i]));
+        text_print(path, sizeof path, "%s/%s", folder, last[i]);
+        unlink(path);
+    }
+    put_file("damaged-journal-7fffffffffffffff", "as late as can be");
+    hb_journal *journal = reopen(NULL);
+    assert_int_equal(check_prefix(), 3);
+    assert_true(has_file("journal-8000000000000000"));
+    hb_journal_close(journal);
+}
+
 /* What is in the folder, in whatever order it is listed. */
 static uint64_t folder_sum;
 
@@ -1614,6 +1637,7 @@ int main(void)
         in_folder(test_failing),
         in_folder(test_listing_breaks),
         in_folder(test_names_like_ours),
+        in_folder(test_last_generation),
         in_folder(test_moved_away),
         in_folder(test_refused_as_it_was),
         in_folder(test_damaged_again),
