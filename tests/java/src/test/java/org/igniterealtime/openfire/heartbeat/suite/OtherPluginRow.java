@@ -128,7 +128,8 @@ final class OtherPluginRow {
     // ---- Making the jar.
 
     private void install(String name, String className, String more) throws Exception {
-        Path folder = Products.folder("other-plugins").resolve(name);
+        // Of this server alone: rows with other servers install the same at the same time.
+        Path folder = server.home().resolve("other-plugins").resolve(name);
         Path classes = Files.createDirectories(folder.resolve("classes"));
         Path source = folder.resolve(className + ".java");
         try (InputStream in = OtherPluginRow.class.getResourceAsStream("/other-plugins/" + className + ".java")) {
