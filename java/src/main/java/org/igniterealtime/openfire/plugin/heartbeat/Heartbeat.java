@@ -131,6 +131,10 @@ final class Heartbeat implements AutoCloseable {
         return list;
     }
 
+    String jidOf(long token) {
+        return sessions.jidOf(token);
+    }
+
     /** Has an administrator's wish carried out. */
     HeartbeatPlugin.Asked ask(long token, int verb) {
         long answer = core.ask(token, verb);

@@ -301,6 +301,16 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         return ask(token, NativeCore.DISCONNECT);
     }
 
+    /**
+     * The full JID of a session, which it keeps for as long as it lives; null if it has not logged in, is over, or when off.
+     *
+     * @param token {@link SessionRow#token}
+     */
+    public String jidOf(long token) {
+        Heartbeat heartbeat = running;
+        return heartbeat == null ? null : heartbeat.jidOf(token);
+    }
+
     private Asked ask(long token, int verb) {
         Heartbeat heartbeat = running;
         return heartbeat == null ? Asked.OVER : heartbeat.ask(token, verb);

@@ -227,6 +227,13 @@ public final class Sessions {
         return byToken.get(token);
     }
 
+    /** The full JID of a session, or null if it has not logged in or is over. */
+    String jidOf(long token) {
+        Watched watched = byToken.get(token);
+        LocalClientSession session = watched == null ? null : watched.session;
+        return session == null ? null : session.getAddress().toString();
+    }
+
     /** Whether the watched session is the one that its connection belongs to now, and can be resumed. */
     boolean resumable(Watched watched) {
         LocalClientSession session = sessionOn(watched);

@@ -188,16 +188,19 @@ public final class SessionPage extends Page {
     @Override
     String act(Visit visit, String what, Map<String, Object> model) {
         HeartbeatPlugin plugin = HeartbeatPlugin.loaded();
-        String jid = visit.parameter("jid");
+        String jid = normal(visit.parameter("jid"));
         long token = visit.number("session", 1, Long.MAX_VALUE, 0);
         boolean disconnect = "disconnect".equals(what);
-        if (plugin == null || token == 0 || (!disconnect && !PING.equals(what))) {
+        // Who is disconnected is whose session it is, whatever the form calls it: the page and the log shall say the same.
+        String its = plugin == null ? null : plugin.jidOf(token);
+        boolean isAnother = its != null && !its.equals(jid);
+        if (plugin == null || token == 0 || isAnother || (!disconnect && !PING.equals(what))) {
             model.put("error", visit.texts.of("form-unknown"));
             return null;
         }
-        Asked asked = disconnect ? plugin.disconnect(token) : plugin.ping(token);
+        Asked asked = its == null ? Asked.OVER : disconnect ? plugin.disconnect(token) : plugin.ping(token);
         if (disconnect && asked == Asked.UNDER_WAY) {
-            visit.audit("Heartbeat: disconnected a session", jid + ", session " + token);
+            visit.audit("Heartbeat: disconnected a session", its + ", session " + token);
         }
         switch (asked) {
             case UNDER_WAY:

@@ -402,6 +402,29 @@ final class ConsoleTest {
     }
 
     @Test
+    void nobodyIsDisconnectedUnderTheNameOfAnother() {
+        try (RawClient bob = login("bob", "named-alice");
+                RawClient alice = login("alice", "innocent")) {
+            for (String claimed : List.of("alice@console.test/innocent", "bob@console.test", "")) {
+                browser.open("session?jid=bob%40console.test%2Fnamed-alice");
+                browser.press(".hb-disconnect");
+                browser.driver()
+                        .executeScript(
+                                "document.querySelector('form:has(button[value=disconnect]) input[name=jid]').value = arguments[0];",
+                                claimed);
+                browser.press("button[value=disconnect]");
+                browser.forgetSaid();
+                assertTrue(browser.text().contains("This form is not known, and nothing was changed."), browser.text());
+            }
+            bob.sync();
+            alice.sync();
+            assertFalse(bob.isOver() || alice.isOver());
+            String audit = server.command("audit");
+            assertFalse(audit.contains("innocent") || audit.contains("named-alice"), audit);
+        }
+    }
+
+    @Test
     void whatClientsAreCalledIsShownAndNotObeyed() {
         assumeTrue(server.version().asksForSoftware(), "this Openfire does not ask for it");
         String program = HOSTILE.replace("&", "&amp;").replace("<", "&lt;");
