@@ -194,6 +194,18 @@ final class ConsoleTest {
         browser.look("settings-refused");
     }
 
+    /** Two years and a second, which no larger unit has: what a key may be the core says, and not the browser. */
+    @Test
+    void whatTheCoreTakesTheFormSends() {
+        server.set(POLICY, "{\"forget_after\": \"63072001s\"}");
+        browser.open("settings");
+        assertEquals("63072001", browser.find("#k-forget_after").getAttribute("value"));
+        browser.fill("#k-retries", "2");
+        browser.press("button[value=save]");
+        assertTrue(browser.text().contains("The settings were saved"), browser.text());
+        assertTrue(policy().contains("\"retries\":2") && policy().contains("\"forget_after\":\"63072001s\""), policy());
+    }
+
     @Test
     void jsonIsRefusedWithItsPlaceAndKept() {
         browser.open("settings");
