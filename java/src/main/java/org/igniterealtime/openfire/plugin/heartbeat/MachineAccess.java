@@ -6,10 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Map;
 import javax.servlet.http.HttpServletRequest;
-import javax.servlet.http.HttpSession;
+import org.igniterealtime.openfire.plugin.heartbeat.web.Administrator;
 import org.jivesoftware.admin.AuthCheckFilter;
-import org.jivesoftware.openfire.admin.AdminManager;
-import org.jivesoftware.openfire.auth.AuthToken;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.PropertyEventDispatcher;
 import org.jivesoftware.util.PropertyEventListener;
@@ -31,7 +29,6 @@ final class MachineAccess implements PropertyEventListener {
     static final String NETWORKS = "plugin.heartbeat.metrics.networks";
 
     private static final String BEARER = "Bearer ";
-    private static final String LOGIN = "jive.admin.authToken";
 
     /** What Openfire's filter is told to let through. */
     private static final String[] PATHS = {"heartbeat/metrics", "heartbeat/status"};
@@ -69,16 +66,9 @@ final class MachineAccess implements PropertyEventListener {
 
     /** Whether an answer is for this one. */
     static boolean allows(HttpServletRequest request) {
-        return isLoggedIn(request)
+        return Administrator.of(request) != null
                 || hasToken(request.getHeader("Authorization"), property(TOKEN))
                 || isWithin(request.getRemoteAddr(), property(NETWORKS));
-    }
-
-    private static boolean isLoggedIn(HttpServletRequest request) {
-        HttpSession session = request.getSession(false);
-        Object login = session == null ? null : session.getAttribute(LOGIN);
-        return login instanceof AuthToken
-                && AdminManager.getInstance().isUserAdmin(((AuthToken) login).getUsername(), true);
     }
 
     /** Takes as long for each token of one length. */

@@ -4,6 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Proxy;
+import javax.servlet.http.HttpServletRequest;
+import javax.servlet.http.HttpSession;
+import org.jivesoftware.openfire.auth.AuthToken;
 import org.junit.jupiter.api.Test;
 
 final class MachineAccessTest {
@@ -44,6 +48,25 @@ final class MachineAccessTest {
         }
         assertFalse(MachineAccess.isWithin("example.org", "0.0.0.0/0"));
         assertFalse(MachineAccess.isWithin("", "0.0.0.0/0"));
+    }
+
+    /** Openfire 4.5 and later: who was locked out logs in by a token that serves once, and is no administrator by name. */
+    @Test
+    void whoLoggedInByATokenThatServesOnceIsAllowed() {
+        assertTrue(MachineAccess.allows(loggedIn(new AuthToken.OneTimeAuthToken("once"))));
+    }
+
+    /** A request of somebody who is logged in to the console, from nowhere. */
+    private static HttpServletRequest loggedIn(Object token) {
+        HttpSession session = (HttpSession) Proxy.newProxyInstance(
+                MachineAccessTest.class.getClassLoader(),
+                new Class<?>[] {HttpSession.class},
+                (proxy, method, args) ->
+                        method.getName().equals("getAttribute") && args[0].equals("jive.admin.authToken") ? token : null);
+        return (HttpServletRequest) Proxy.newProxyInstance(
+                MachineAccessTest.class.getClassLoader(),
+                new Class<?>[] {HttpServletRequest.class},
+                (proxy, method, args) -> method.getName().equals("getSession") ? session : null);
     }
 
     @Test

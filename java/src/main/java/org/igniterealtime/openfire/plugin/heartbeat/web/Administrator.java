@@ -6,7 +6,7 @@ import org.jivesoftware.openfire.admin.AdminManager;
 import org.jivesoftware.openfire.auth.AuthToken;
 
 /** Who is logged in to the console. */
-final class Administrator {
+public final class Administrator {
     /** Where the console keeps it. */
     private static final String SESSION_ATTRIBUTE = "jive.admin.authToken";
 
@@ -16,7 +16,7 @@ final class Administrator {
     private Administrator() {}
 
     /** The name of the administrator whose request it is, or null if it is nobody's. */
-    static String of(HttpServletRequest request) {
+    public static String of(HttpServletRequest request) {
         HttpSession session = request.getSession(false);
         Object token = session == null ? null : session.getAttribute(SESSION_ATTRIBUTE);
         if (!(token instanceof AuthToken)) {

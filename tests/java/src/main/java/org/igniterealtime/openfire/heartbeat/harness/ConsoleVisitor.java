@@ -29,11 +29,19 @@ public final class ConsoleVisitor {
 
     /** Logs in as the console's form does, with the form's token where it has one. */
     public ConsoleVisitor login(String user, String password) {
-        Matcher token = TOKEN.matcher(ask("GET", "login.jsp", "").body());
-        String body = "url=" + encode("/index.jsp") + "&login=true&username=" + encode(user) + "&password=" + encode(password)
+        return sendLogin("login.jsp", "username=" + encode(user) + "&password=" + encode(password));
+    }
+
+    /** Logs in by the token of the configuration file, which serves once. */
+    public ConsoleVisitor loginOnce(String token) {
+        return sendLogin("loginToken.jsp", "token=" + encode(token));
+    }
+
+    private ConsoleVisitor sendLogin(String page, String who) {
+        Matcher token = TOKEN.matcher(ask("GET", page, "").body());
+        String body = "url=" + encode("/index.jsp") + "&login=true&" + who
                 + (token.find() ? "&csrf=" + encode(token.group(1)) : "");
-        HttpResponse<String> answer =
-                ask("POST", "login.jsp", body, "Content-Type", "application/x-www-form-urlencoded");
+        HttpResponse<String> answer = ask("POST", page, body, "Content-Type", "application/x-www-form-urlencoded");
         if (answer.statusCode() != 302) {
             throw new IllegalStateException("no login: " + answer + "\n" + answer.body());
         }

@@ -43,6 +43,11 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return !isSince(5, 1);
     }
 
+    /** Whether its console lets one in by a token of the configuration file, which serves once. */
+    public boolean letsInOnce() {
+        return isSince(4, 5);
+    }
+
     /** Whether its console lists properties with what they are for. */
     public boolean listsProperties() {
         return isSince(4, 5);

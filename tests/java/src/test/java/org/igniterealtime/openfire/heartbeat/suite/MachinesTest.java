@@ -3,6 +3,7 @@ package org.igniterealtime.openfire.heartbeat.suite;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -21,6 +22,7 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.igniterealtime.openfire.heartbeat.harness.ConsoleVisitor;
 import org.igniterealtime.openfire.heartbeat.harness.Event;
+import org.igniterealtime.openfire.heartbeat.harness.Installation;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
@@ -115,6 +117,16 @@ final class MachinesTest {
 
     private static String type(HttpResponse<String> answer) {
         return answer.headers().firstValue("Content-Type").orElse("").replace(" ", "").toLowerCase(java.util.Locale.ROOT);
+    }
+
+    @Test
+    void whoIsLoggedInByTheTokenThatServesOnceReads() {
+        assumeTrue(Installation.used().hasConsole() && server.version().letsInOnce(), "this Openfire has no such login");
+        server.command("set-in-file", "oneTimeAccessToken", SECRET);
+        ConsoleVisitor lockedOut = new ConsoleVisitor(server).loginOnce(SECRET);
+        for (String page : List.of(METRICS, STATUS, "plugins/heartbeat/overview")) {
+            assertEquals(200, lockedOut.ask("GET", page, "").statusCode(), page);
+        }
     }
 
     @Test

@@ -110,6 +110,9 @@ final class Commands {
             case "set":
                 JiveGlobals.setProperty(arguments[0], arguments[1]);
                 return "";
+            case "set-in-file":
+                Release.setInFile(arguments[0], arguments[1]);
+                return "";
             case "delete":
                 JiveGlobals.deleteProperty(arguments[0]);
                 return "";

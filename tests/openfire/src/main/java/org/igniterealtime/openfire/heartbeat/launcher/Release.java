@@ -9,6 +9,7 @@ import java.util.Optional;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginManager;
 import org.jivesoftware.openfire.spi.ConnectionListener;
+import org.jivesoftware.util.JiveGlobals;
 
 /**
  * What Openfire has called otherwise since 4.2, which the launcher is compiled against. It runs in later ones as well:
@@ -85,6 +86,15 @@ final class Release {
             return (Plugin) call(plugins, "getPlugin", name);
         }
         return (Plugin) ((Optional<?>) call(plugins, "getPluginByCanonicalName", name)).orElse(null);
+    }
+
+    /** Sets a property of the configuration file. The method has got an answer since. */
+    static void setInFile(String name, String value) {
+        try {
+            JiveGlobals.class.getMethod("setXMLProperty", String.class, String.class).invoke(null, name, value);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static boolean isNetty() {
