@@ -30,7 +30,9 @@ public final class InheritingPlugin implements Plugin {
             public void ended(List<UserActivity> users) {
                 for (UserActivity user : users) {
                     note("ended " + user.user() + " " + user.reason() + " " + Thread.currentThread().getName() + " own-loader "
-                            + (InheritingPlugin.class.getClassLoader() != HeartbeatPlugin.class.getClassLoader()));
+                            + (InheritingPlugin.class.getClassLoader() != HeartbeatPlugin.class.getClassLoader())
+                            + " same-time " + (service.lastReadMs(user.user()) == user.lastReadMs())
+                            + " nobody " + service.lastReadMs("nobody"));
                     if (user.user().endsWith("-third")) {
                         service.erase(user.user());
                     }

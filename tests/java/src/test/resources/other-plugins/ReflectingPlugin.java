@@ -33,9 +33,12 @@ public final class ReflectingPlugin implements Plugin {
             Object listener = Proxy.newProxyInstance(theirs, new Class<?>[] {listening}, (proxy, method, args) -> {
                 if (method.getName().equals("ended")) {
                     for (Object user : (List<?>) args[0]) {
-                        note("ended " + user.getClass().getMethod("user").invoke(user) + " "
+                        String name = (String) user.getClass().getMethod("user").invoke(user);
+                        note("ended " + name + " "
                                 + user.getClass().getMethod("reason").invoke(user) + " " + Thread.currentThread().getName()
-                                + " own-loader " + own);
+                                + " own-loader " + own + " same-time "
+                                + lastReadMs(service, name).equals(user.getClass().getMethod("lastReadMs").invoke(user))
+                                + " nobody " + lastReadMs(service, "nobody"));
                         if (user.getClass().getMethod("user").invoke(user).toString().endsWith("-slow")) {
                             dawdle();
                         }
@@ -56,6 +59,10 @@ public final class ReflectingPlugin implements Plugin {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
             Thread.interrupted();
         }
+    }
+
+    private static Object lastReadMs(Object service, String user) throws ReflectiveOperationException {
+        return service.getClass().getMethod("lastReadMs", String.class).invoke(service, user);
     }
 
     /** From 4.8 on it is called otherwise. */

@@ -23,7 +23,6 @@ final class Heartbeat implements AutoCloseable {
     private final HttpAdapter http;
     private final PolicyProperty policy;
     private final Recording recording;
-    private final LastActivity lastActivity;
     private final LastActivityListeners lastActivityListeners;
     private final LastActivityService lastActivityService;
     private final Journal journal;
@@ -37,7 +36,6 @@ final class Heartbeat implements AutoCloseable {
         this.core = core;
         this.clock = clock;
         sessions = new Sessions(core, clock);
-        lastActivity = new LastActivity(core);
         lastActivityListeners = new LastActivityListeners(core);
         lastActivityService = new LastActivityService(core, lastActivityListeners);
         journal = new Journal(core, folder(home));
@@ -109,10 +107,6 @@ final class Heartbeat implements AutoCloseable {
 
     Ticker ticker() {
         return ticker;
-    }
-
-    LastActivity lastActivity() {
-        return lastActivity;
     }
 
     /** A page of sessions; null when closed, or without memory for it. */

@@ -215,17 +215,6 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         return heartbeat == null ? null : heartbeat.core().lastActivity(user);
     }
 
-    /**
-     * When a byte was last read from any of a user's sessions, in milliseconds since 1970, to the second; -1: unknown or
-     * off. Cheap enough to be asked for each user of a list.
-     *
-     * @param user the node of the JID as Openfire stores it
-     */
-    public long lastSeen(String user) {
-        Heartbeat heartbeat = running;
-        return heartbeat == null ? LastActivity.UNKNOWN : heartbeat.lastActivity().of(user) >> 1;
-    }
-
     /** Last activity of users, for other plugins; null when off. */
     public LastActivityService lastActivityService() {
         Heartbeat heartbeat = running;

@@ -69,7 +69,6 @@ final class NativeCore implements AutoCloseable {
     private long actionsAt;
 
     /** What {@link #countChanges} was given: the core writes there for as long as it is. */
-    @SuppressWarnings("unused") // it is there to be held
     private ByteBuffer changes;
 
     /** The last word of the core before a deed. */
@@ -415,7 +414,10 @@ final class NativeCore implements AutoCloseable {
         return addressOf0(buffer);
     }
 
-    /** Has changes of users counted in {@code counts} (direct, {@link #STRIPES} ints). To be called once. */
+    /**
+     * Has changes of users counted in {@code counts} (direct, {@link #STRIPES} ints, of the machine's byte order), the end of
+     * this core as one of everybody. To be called once.
+     */
     void countChanges(ByteBuffer counts) {
         call.lock();
         try {
@@ -631,6 +633,11 @@ final class NativeCore implements AutoCloseable {
         call.close(() -> {
             free0(handle);
             handle = 0;
+            // No answer that somebody keeps is true any more.
+            ByteBuffer counts = changes;
+            for (int at = 0; counts != null && at < STRIPES * Integer.BYTES; at += Integer.BYTES) {
+                counts.putInt(at, counts.getInt(at) + 1);
+            }
         });
     }
 

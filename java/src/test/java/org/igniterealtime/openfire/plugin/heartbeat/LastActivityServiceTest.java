@@ -62,6 +62,26 @@ final class LastActivityServiceTest {
         assertFalse(alice.isOnline());
     }
 
+    /** The short way to the same time, whatever happens between two questions. */
+    @Test
+    void lastReadAlone() {
+        assertEquals(-1, service.lastReadMs("alice"));
+        core.importUser("alice", 5, null);
+        assertEquals(5, service.lastReadMs("alice"));
+        assertEquals(5, service.lastReadMs("alice"));
+        long token = login("alice");
+        assertEquals(WALL_MS, service.lastReadMs("alice"));
+        core.closed(token);
+        assertEquals(WALL_MS, service.lastReadMs("alice"));
+        assertEquals(service.of("alice").lastReadMs(), service.lastReadMs("alice"));
+        service.erase("alice");
+        assertEquals(-1, service.lastReadMs("alice"));
+        core.importUser("bob", 6, null);
+        assertEquals(6, service.lastReadMs("bob"));
+        core.close();
+        assertEquals(-1, service.lastReadMs("bob"));
+    }
+
     @Test
     void someUsers() {
         core.importUser("alice", 5, null);

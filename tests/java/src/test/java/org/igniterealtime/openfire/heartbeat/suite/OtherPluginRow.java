@@ -28,6 +28,9 @@ import org.igniterealtime.openfire.heartbeat.harness.RawClient;
 final class OtherPluginRow {
     private static final double TOLD = 8;
 
+    /** Each looks up whoever it is told of, and somebody who was never here. */
+    private static final String LOOKED_UP = " same-time true nobody -1";
+
     private final Stage stage;
     private final OpenfireServer server;
 
@@ -52,7 +55,7 @@ final class OtherPluginRow {
         OtherPluginRow row = new OtherPluginRow(stage);
         row.install("reflecting", "ReflectingPlugin", "");
         row.visit("slow");
-        row.await("reflecting", "ended " + stage.user("slow") + " logout heartbeat-listeners own-loader true");
+        row.await("reflecting", "ended " + stage.user("slow") + " logout heartbeat-listeners own-loader true" + LOOKED_UP);
         lively.await("a ping of ours", Event::isPing);
         long begin = System.nanoTime();
         stage.server().uninstall();
@@ -78,7 +81,7 @@ final class OtherPluginRow {
     private void byReflection() throws Exception {
         install("reflecting", "ReflectingPlugin", "");
         visit("first");
-        await("reflecting", "ended " + stage.user("first") + " logout heartbeat-listeners own-loader true");
+        await("reflecting", "ended " + stage.user("first") + " logout heartbeat-listeners own-loader true" + LOOKED_UP);
         server.command("uninstall", "reflecting");
         visit("second");
         sleep(TOLD / 2);
@@ -91,12 +94,12 @@ final class OtherPluginRow {
         install("inheriting", "InheritingPlugin", "<parentPlugin>heartbeat</parentPlugin>");
         String before = server.log();
         visit("third");
-        await("inheriting", "ended " + stage.user("third") + " logout heartbeat-listeners own-loader false");
+        await("inheriting", "ended " + stage.user("third") + " logout heartbeat-listeners own-loader false" + LOOKED_UP);
         // It erases whoever it is told of; and another listener of it throws each time.
         await("inheriting", "erased " + stage.user("third"));
         stage.must(server.lastActivity(stage.user("third")).isEmpty(), "who was erased is unknown");
         visit("fourth");
-        await("inheriting", "ended " + stage.user("fourth") + " logout heartbeat-listeners own-loader false");
+        await("inheriting", "ended " + stage.user("fourth") + " logout heartbeat-listeners own-loader false" + LOOKED_UP);
         String said = server.log().substring(before.length());
         int faults = said.split("A listener for last activity failed", -1).length - 1;
         stage.must(faults == 1, "a listener that throws is logged once a minute: " + faults);

@@ -149,7 +149,7 @@ final class Recovery implements Group {
             door.journal(folder);
             double ms = (System.nanoTime() - start) / 1e6;
             for (int i = 0; i < ASKED; i++) {
-                if (Math.abs((door.lastActivity(name(random.nextInt(users))) >> 1) - wroteMs) > 1_000) {
+                if (Math.abs(door.lastActivity(name(random.nextInt(users))) - wroteMs) > 1_000) {
                     throw new IllegalStateException("somebody is not known as before");
                 }
             }

@@ -15,7 +15,7 @@ public final class Door implements AutoCloseable {
     private final Clock clock = new Clock();
     private final NativeCore core;
     private final Sessions sessions;
-    private final LastActivity lastActivity;
+    private final LastActivityService lastActivity;
     private final ByteBuffer due =
             ByteBuffer.allocateDirect(ACTIONS * NativeCore.ACTION_BYTES).order(ByteOrder.nativeOrder());
     private long nowUs = clock.nowUs();
@@ -25,7 +25,7 @@ public final class Door implements AutoCloseable {
         load();
         core = new NativeCore(nowUs, wallMs);
         sessions = new Sessions(core, clock);
-        lastActivity = new LastActivity(core);
+        lastActivity = new LastActivityService(core, new LastActivityListeners(core));
         nextSecond();
         advance();
     }
@@ -73,9 +73,9 @@ public final class Door implements AutoCloseable {
         core.closed(token);
     }
 
-    /** When a user was last seen, and whether they are online; negative: unknown. */
+    /** When a user was last read from, as other plugins ask for it; negative: unknown. */
     public long lastActivity(String user) {
-        return lastActivity.of(user);
+        return lastActivity.lastReadMs(user);
     }
 
     /** Keeps last activity in this folder, and takes over what is there. */
