@@ -322,30 +322,6 @@ static int find_key(hb_journal *journal, const uint8_t *key, bool empty, hb_erro
                         "the file %s is missing, and what is here can not be read without it", KEY_FILE);
 }
 
-static int begin_log(hb_journal *journal, hb_error *error)
-{
-    char name[NAME];
-    int file = HB_NO_FILE;
-    int why = 0;
-
-    file_name(name, "journal", ++journal->generation);
-    why = hb_file_open(journal->place, name, HB_OPEN_NEW, &file);
-    if (why)
-        return fail(error, journal->folder, why, "%s can not be made", name);
-    int code = hb_frames_begin(&journal->log, file, HB_FILE_JOURNAL, journal->generation, journal->key, &why);
-    if (code == HB_OK)
-        why = hb_file_sync(journal->log.file);
-    if (code == HB_OK && !why)
-        why = hb_folder_sync(journal->place);
-    if (code == HB_OK && !why) {
-        journal->files++;
-        return HB_OK;
-    }
-    hb_frames_end(&journal->log);
-    (void)hb_folder_remove(journal->place, name);
-    return why ? fail(error, journal->folder, why, "%s can not be written", name) : code;
-}
-
 static void end_log(hb_journal *journal)
 {
     if (journal->log.file == HB_NO_FILE)
@@ -354,6 +330,34 @@ static void end_log(hb_journal *journal)
     journal->entries += journal->log.count;
     journal->written += journal->log.written;
     hb_frames_end(&journal->log);
+}
+
+/* In the place of the one that is open, if there is one, which stays if it fails. */
+static int begin_log(hb_journal *journal, hb_error *error)
+{
+    char name[NAME];
+    hb_frames fresh = {.file = HB_NO_FILE};
+    int file = HB_NO_FILE;
+    int why = 0;
+
+    file_name(name, "journal", ++journal->generation);
+    why = hb_file_open(journal->place, name, HB_OPEN_NEW, &file);
+    if (why)
+        return fail(error, journal->folder, why, "%s can not be made", name);
+    int code = hb_frames_begin(&fresh, file, HB_FILE_JOURNAL, journal->generation, journal->key, &why);
+    if (code == HB_OK)
+        why = hb_file_sync(fresh.file);
+    if (code == HB_OK && !why)
+        why = hb_folder_sync(journal->place);
+    if (code == HB_OK && !why) {
+        end_log(journal);
+        journal->log = fresh;
+        journal->files++;
+        return HB_OK;
+    }
+    hb_frames_end(&fresh);
+    (void)hb_folder_remove(journal->place, name);
+    return why ? fail(error, journal->folder, why, "%s can not be written", name) : code;
 }
 
 __attribute__((format(printf, 3, 4))) static void say(const hb_journal *journal, const hb_journal_reader *reader,
@@ -808,6 +812,11 @@ static int begin_snapshot(hb_journal *journal, const uint8_t *key, hb_error *err
     return code;
 }
 
+bool hb_journal_log_waits(const hb_journal *journal)
+{
+    return journal->log.file != HB_NO_FILE && journal->ready == journal->generation;
+}
+
 int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
 {
     hb_journal_snapshot_drop(journal);
@@ -817,9 +826,7 @@ int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
         if (flushed < 0)
             return flushed;
     }
-    /* The log of one that failed goes with the next one as well. */
-    if (away || journal->ready != journal->generation) {
-        end_log(journal);
+    if (away || !hb_journal_log_waits(journal)) {
         int code = begin_log(journal, error);
         if (code < 0)
             return code;

@@ -89,7 +89,16 @@ bool hb_journal_away(const hb_journal *journal);
 bool hb_journal_wants_snapshot(const hb_journal *journal);
 
 /*
- * Begins a snapshot: from here on hb_journal_add goes to a new journal that goes with it. hb_journal_keep adds to the
+ * Whether the next snapshot goes with the journal that was begun for one that failed: what was added since is older
+ * than that snapshot, and is read after it. Then whatever else than records is to be superseded (users who are in no
+ * record of that journal any more, or who changed and were not added) needs one more snapshot, which has a journal of
+ * its own.
+ */
+bool hb_journal_log_waits(const hb_journal *journal);
+
+/*
+ * Begins a snapshot: from here on hb_journal_add goes to the journal that goes with it, a new one unless
+ * hb_journal_log_waits. hb_journal_keep adds to the
  * snapshot, and must be called for everybody; hb_journal_snapshot_end makes it valid. On failure the files before it
  * hold as they did, and hb_journal_snapshot_drop is called for us.
  */

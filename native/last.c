@@ -63,10 +63,11 @@ void hb_last_touch(hb_core *core, hb_user_ref ref)
     if (!core->keeper || user->end & HB_USER_TOUCHED)
         return;
     pthread_mutex_lock(&core->users_lock);
-    core->touched_all = core->touched_all || !has_room(core);
-    if (!core->touched_all) {
+    if (has_room(core)) {
         core->touched[core->touched_count++] = ref;
         hb_user_mark(user, HB_USER_TOUCHED);
+    } else {
+        core->touched_all = true;
     }
     pthread_mutex_unlock(&core->users_lock);
 }
@@ -248,10 +249,14 @@ static int keep_all(hb_core *core, hb_error *error)
     return code;
 }
 
-/* What fails leaves on disk what was there. */
-static int snapshot(hb_core *core, hb_error *error)
+/*
+ * What fails leaves on disk what was there. *again: it holds, but the journal that goes with it is older, and may have
+ * somebody as they were, or whom we were to forget.
+ */
+static int make_snapshot(hb_core *core, bool *again, hb_error *error)
 {
     hb_journal *journal = core->keeper->journal;
+    bool older = hb_journal_log_waits(journal);
     int code = hb_journal_snapshot_begin(journal, error);
 
     hb_core_lock(core);
@@ -266,13 +271,22 @@ static int snapshot(hb_core *core, hb_error *error)
     if (code == HB_OK)
         code = hb_journal_snapshot_end(journal, error);
     core->keeper->failed = code < 0;
-    if (code < 0) {
+    *again = code == HB_OK && older && (all || wipe);
+    if (code < 0 || *again) {
         hb_core_lock(core);
         core->touched_all = core->touched_all || all;
         core->wipe = core->wipe || wipe;
         hb_core_unlock(core);
     }
     return code;
+}
+
+static int snapshot(hb_core *core, hb_error *error)
+{
+    bool again;
+    int code = make_snapshot(core, &again, error);
+
+    return code == HB_OK && again ? make_snapshot(core, &again, error) : code;
 }
 
 static int rekey(hb_core *core, bool *changed, hb_error *error)
@@ -287,6 +301,7 @@ static int rekey(hb_core *core, bool *changed, hb_error *error)
         code = hb_journal_rekey_end(journal, changed, error);
     if (code < 0)
         return code;
+    core->keeper->failed = false;
     /* Whoever changed meanwhile is still marked, and goes to the new journal. */
     hb_core_lock(core);
     core->wipe = false;
@@ -417,7 +432,7 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
     bool due = all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
     hb_core_unlock(core);
     if (!due && !hb_journal_away(keeper->journal) && !hb_journal_wants_snapshot(keeper->journal))
-        return HB_OK;
+        return keeper->failed ? HB_EJOURNAL : HB_OK; /* as the last one said, until one does not fail */
     return waits ? HB_EJOURNAL : snapshot(core, error);
 }
 

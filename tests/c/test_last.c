@@ -913,6 +913,111 @@ static void test_no_room_for_snapshot(void **state)
     assert_int_equal(activity_of("user199").seen_ms, RIG_WALL_MS - 801);
 }
 
+static int flush_when(bool with_room)
+{
+    hb_error error;
+    int code = HB_EJOURNAL;
+    for (int i = 0; i < 6 && code != HB_OK; i++) {
+        rig_step(&life, rig_second(&life) + 1);
+        code = hb_core_journal_flush(life.core, hear, NULL, &error);
+        assert_true(code == HB_EJOURNAL || with_room);
+    }
+    return code;
+}
+
+/*
+ * Who was written while there was no room for a snapshot, and changed or was forgotten before there was, is as in the
+ * snapshot, and nothing older of them stays.
+ */
+static void test_room_again(void **state)
+{
+    (void)state;
+    add_users(200);
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    hb_token bob = rig_login(&life, "bob@example.org/phone", true);
+    flush();
+    forget_user(0);
+    flush();
+    unsigned long before = generation();
+    fill_disk(2000);
+    life.wall_ms -= 10000; /* everybody is to be written */
+    assert_int_equal(flush_when(false), HB_EJOURNAL);
+    rig_read(&life, alice);
+    rig_read(&life, bob);
+    assert_int_equal(flush_when(false), HB_EJOURNAL);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, bob), HB_OK);
+    assert_int_equal(hb_core_forget(life.core, "bob", 3), 1);
+    hb_activity left = activity_of("alice");
+    assert_int_equal(left.why, HB_WHY_CLOSED);
+    make_room();
+    assert_int_equal(flush_when(true), HB_OK);
+    assert_int_equal(generation(), before + 2);
+    assert_int_equal(files_of("journal-"), 1);
+    assert_int_equal(files_of("snapshot-"), 1);
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, left.seen_ms);
+    assert_int_equal(activity_of("alice").offline_ms, left.offline_ms);
+    assert_int_equal(activity_of("alice").why, HB_WHY_CLOSED);
+    assert_int_equal(activity_of("bob").seen_ms, -1);
+}
+
+/* Nobody has to wait for a snapshot: who leaves while there is no room for one is in the journal. */
+static void test_leaves_without_room(void **state)
+{
+    (void)state;
+    add_users(200);
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    flush();
+    forget_user(0);
+    flush(); /* a snapshot: what comes is in a file of its own */
+    fill_disk(2000);
+    life.wall_ms -= 10000;
+    assert_int_equal(flush_when(false), HB_EJOURNAL);
+    assert_int_equal(hb_core_closed(life.core, alice), HB_OK);
+    hb_activity left = activity_of("alice");
+    assert_int_equal(flush_when(false), HB_EJOURNAL);
+    make_room();
+    crash();
+    assert_int_equal(activity_of("alice").offline_ms, left.offline_ms);
+    assert_int_equal(activity_of("alice").why, HB_WHY_CLOSED);
+}
+
+/* It is told as not on disk until a snapshot succeeds, and why: between two tries too, and where none is due for long.
+ */
+static void test_without_room_for_long(void **state)
+{
+    (void)state;
+    char *json = NULL;
+    size_t length;
+    hb_error error;
+    add_users(200);
+    flush();
+    forget_user(0);
+    flush();
+    fill_disk(2000);
+    forget_user(1); /* a snapshot for its sake, within a minute */
+    bool failed = false;
+    for (int i = 0; i < 150; i++) {
+        rig_step(&life, rig_second(&life) + 1);
+        int code = hb_core_journal_flush(life.core, hear, NULL, &error);
+        failed = failed || code == HB_EJOURNAL;
+        assert_int_equal(code, failed ? HB_EJOURNAL : HB_OK);
+    }
+    assert_true(failed);
+    assert_int_equal(hb_core_status(life.core, false, &json, &length), HB_OK);
+    assert_non_null(strstr(json, "the snapshot can not be written: File too large"));
+    free(json);
+    make_room();
+    for (int i = 0; i < 70; i++) {
+        rig_step(&life, rig_second(&life) + 1);
+        (void)hb_core_journal_flush(life.core, hear, NULL, &error);
+    }
+    flush();
+    crash();
+    assert_int_equal(activity_of("user1").seen_ms, -1);
+}
+
 /* There was none, and there is at a clean end: then all is written. */
 static void test_room_at_the_end(void **state)
 {
@@ -1152,6 +1257,9 @@ int main(void)
 #ifndef _WIN32
         with_journal(test_disk_full),
         with_journal(test_no_room_for_snapshot),
+        with_journal(test_room_again),
+        with_journal(test_leaves_without_room),
+        with_journal(test_without_room_for_long),
         with_journal(test_room_at_the_end),
         with_journal(test_told_disk_full),
         with_journal(test_key_and_disk_full),
