@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,6 +21,7 @@ final class Ticker implements AutoCloseable {
     private final NativeCore core;
     private final Clock clock;
     private final Actions actions;
+    private final Predicate<Runnable> looker;
     private final Runnable find;
     private final Runnable look;
 
@@ -45,9 +47,15 @@ final class Ticker implements AutoCloseable {
      * @param look done after each tick, after {@code find}
      */
     Ticker(NativeCore core, Clock clock, Actions actions, Runnable find, Runnable look) {
+        this(core, clock, actions, actions::execute, find, look);
+    }
+
+    /** @param looker has the looks done, as {@link Actions#execute} does */
+    Ticker(NativeCore core, Clock clock, Actions actions, Predicate<Runnable> looker, Runnable find, Runnable look) {
         this.core = core;
         this.clock = clock;
         this.actions = actions;
+        this.looker = looker;
         this.find = find;
         this.look = look;
         thread.setDaemon(true);
@@ -101,8 +109,14 @@ final class Ticker implements AutoCloseable {
     }
 
     private void beginLook() {
-        if (!actions.execute(this::look)) {
-            asked.set(0);
+        boolean begun = false;
+        try {
+            begun = looker.test(this::look);
+        } finally {
+            // Without memory for it, or at the end: whoever asks next tries again.
+            if (!begun) {
+                asked.set(0);
+            }
         }
     }
 

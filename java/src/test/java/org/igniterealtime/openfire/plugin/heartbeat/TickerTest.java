@@ -2,6 +2,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -29,12 +30,21 @@ final class TickerTest {
     private final Clock clock = new Clock();
     private final NativeCore core = new NativeCore(clock.nowUs(), System.currentTimeMillis());
     private final Actions actions = new Actions(core, clock, new Sessions(core, clock), gone -> {});
-    private final Ticker ticker = new Ticker(core, clock, actions, this::find, this::look);
+    private final Ticker ticker = new Ticker(core, clock, actions, this::begin, this::find, this::look);
     private final Semaphore found = new Semaphore(0);
     private final List<Integer> looks = Collections.synchronizedList(new ArrayList<>());
     private final AtomicInteger together = new AtomicInteger();
     private volatile boolean neverTwo = true;
     private volatile Runnable finding = () -> {};
+
+    private volatile boolean withoutMemory;
+
+    private boolean begin(Runnable look) {
+        if (withoutMemory) {
+            throw new OutOfMemoryError("unable to create a thread");
+        }
+        return actions.execute(look);
+    }
 
     private void find() {
         neverTwo &= together.incrementAndGet() == 1;
@@ -119,6 +129,16 @@ final class TickerTest {
         ticker.findSoon();
         awaitFound();
         finding = () -> {};
+        ticker.findSoon();
+        awaitFound();
+    }
+
+    @Test
+    void oneThatCouldNotBeBegunDoesNotEndThem() throws Exception {
+        startWithoutTicks();
+        withoutMemory = true;
+        assertThrows(OutOfMemoryError.class, ticker::findSoon);
+        withoutMemory = false;
         ticker.findSoon();
         awaitFound();
     }
