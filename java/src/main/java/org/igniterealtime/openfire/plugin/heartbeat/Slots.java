@@ -23,11 +23,11 @@ final class Slots {
         pages[slot / PAGE].set(slot % PAGE, watched);
     }
 
-    /** Null: its slot is free, or another's by now. */
+    /** Null: its slot is free, or another's by now; or there is none, as the core gave no such token. */
     Watched get(long token) {
         int slot = (int) token;
         AtomicReferenceArray<Watched>[] all = pages;
-        Watched watched = slot / PAGE < all.length ? all[slot / PAGE].get(slot % PAGE) : null;
+        Watched watched = slot >= 0 && slot / PAGE < all.length ? all[slot / PAGE].get(slot % PAGE) : null;
         return watched != null && watched.token == token ? watched : null;
     }
 

@@ -26,6 +26,15 @@ class SlotsTest {
         assertNull(slots.get(1L << 32 | 1_000_000));
     }
 
+    /** As an administrator's form may have it. */
+    @Test
+    void whatIsNoTokenIsNobodys() {
+        slots.put(watched(0, 1));
+        for (long token : new long[] {-1, 0, 0xffffffffL, 0xffffefffL, 0x80000000L, 1L << 32 | 0x80000000L, Long.MAX_VALUE, Long.MIN_VALUE}) {
+            assertNull(slots.get(token));
+        }
+    }
+
     /** The core may give a slot away before the end of whoever had it is done with. */
     @Test
     void lateEndTakesNothingFromTheNext() {
