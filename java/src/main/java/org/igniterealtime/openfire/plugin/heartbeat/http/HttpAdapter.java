@@ -53,7 +53,7 @@ public final class HttpAdapter implements Adapter {
     /** When the socket was last read from; from 4.8 on. */
     private final Field lastReceived;
 
-    /** Openfire closes a silent WebSocket by itself; from 4.8.3 on. */
+    /** Openfire closes a silent WebSocket by itself; from 4.8 on. */
     private final boolean endsWebSockets;
 
     /** What the stanzas of a WebSocket go through, and the session they go to; up to 4.7. */
@@ -73,7 +73,7 @@ public final class HttpAdapter implements Adapter {
         lastReceived = field(classNamed(handler), "lastReceived");
         router = field(classNamed("org.jivesoftware.openfire.websocket.XmppWebSocket"), "router");
         routed = field(SessionPacketRouter.class, "session");
-        endsWebSockets = classNamed(handler + "$XmppSessionIdleTask") != null;
+        endsWebSockets = field(classNamed(handler), "xmppSessionIdleTask") != null;
         terminateDetached = method(SessionManager.class, "terminateDetached", LocalSession.class);
         sessions.setFinder(this::find);
     }

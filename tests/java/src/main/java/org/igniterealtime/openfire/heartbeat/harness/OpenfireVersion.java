@@ -22,7 +22,7 @@ public record OpenfireVersion(int major, int minor, int patch) {
 
     /** Whether it pings a silent client over WebSocket, and closes it, by a task of its own. */
     public boolean endsSilentWebSockets() {
-        return isSince(4, 9) || isSince(4, 8) && patch >= 3;
+        return isSince(4, 8);
     }
 
     /** Whether what a client sends over the WebSocket on which it has resumed a session comes from that session. */
