@@ -13,9 +13,12 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 
-/** The rows that have a server of their own each, all at once: they too wait most of the time. */
+/** The rows that have a server of their own each, beside each other: they too wait most of the time. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class OwnServerTest {
+    /** Between the beginnings of two: plugins that go and come, all in one moment, would keep what is timed waiting. */
+    private static final long APART_MS = 1_000;
+
     private final List<Site> sites = new ArrayList<>();
     private List<OwnRow> rows;
 
@@ -42,9 +45,10 @@ final class OwnServerTest {
 
     @TestFactory
     @DisplayName("rows with a server of their own")
-    List<DynamicTest> rows() {
+    List<DynamicTest> rows() throws InterruptedException {
         SideBySide all = new SideBySide();
         for (int i = 0; i < rows.size(); i++) {
+            Thread.sleep(i == 0 ? 0 : APART_MS);
             all.play(rows.get(i).rows(), sites.get(i), rows.get(i).column());
         }
         return all.tests();
