@@ -1,6 +1,6 @@
 package org.jivesoftware.openfire.auth;
 
-/** Openfire's, as it is since 4.5, in the place of the one that we compile against: as far as we use it. */
+/** Openfire's, as it is since 4.3.1, in the place of the one that we compile against: as far as we use it. */
 public class AuthToken {
     private final String username;
 

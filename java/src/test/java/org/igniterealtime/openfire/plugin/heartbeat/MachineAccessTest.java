@@ -50,7 +50,7 @@ final class MachineAccessTest {
         assertFalse(MachineAccess.isWithin("", "0.0.0.0/0"));
     }
 
-    /** Openfire 4.5 and later: who was locked out logs in by a token that serves once, and is no administrator by name. */
+    /** Openfire 4.3.1 and later: who was locked out logs in by a token that serves once, and is no administrator by name. */
     @Test
     void whoLoggedInByATokenThatServesOnceIsAllowed() {
         assertTrue(MachineAccess.allows(loggedIn(new AuthToken.OneTimeAuthToken("once"))));

@@ -10,7 +10,7 @@ public final class Administrator {
     /** Where the console keeps it. */
     private static final String SESSION_ATTRIBUTE = "jive.admin.authToken";
 
-    /** For who was locked out and holds the token of the configuration file; since Openfire 4.5. */
+    /** For who was locked out and holds the token of the configuration file; since Openfire 4.3.1. */
     private static final String ONE_TIME = "org.jivesoftware.openfire.auth.AuthToken$OneTimeAuthToken";
 
     private Administrator() {}

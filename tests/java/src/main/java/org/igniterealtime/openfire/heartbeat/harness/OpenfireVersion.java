@@ -45,7 +45,7 @@ public record OpenfireVersion(int major, int minor, int patch) {
 
     /** Whether its console lets one in by a token of the configuration file, which serves once. */
     public boolean letsInOnce() {
-        return isSince(4, 5);
+        return isSince(4, 4) || isSince(4, 3) && patch >= 1;
     }
 
     /** Whether its console lists properties with what they are for. */
