@@ -339,6 +339,26 @@ static void test_snapshot(void **state)
     hb_journal_close(journal);
 }
 
+/* No file can be made for a snapshot: the one that is written to is as good as before. */
+static void test_snapshot_not_begun(void **state)
+{
+    (void)state;
+    hb_journal *journal = reopen(NULL);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(add(journal, i, i), HB_OK);
+        assert_int_equal(hb_journal_flush(journal, &error), HB_OK);
+        fail_with = EMFILE;
+        fail_at = 1;
+        assert_int_equal(hb_journal_snapshot_begin(journal, &error), HB_EJOURNAL);
+        assert_int_equal(fail_at, 0);
+        assert_false(hb_journal_away(journal));
+    }
+    journal = reopen(journal);
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(told.seen_ms[i], i);
+    hb_journal_close(journal);
+}
+
 /* A snapshot is written when it is drained: who keeps may hold a lock, and a disk takes its time. */
 static void test_drained(void **state)
 {
@@ -1627,6 +1647,7 @@ int main(void)
         in_folder(test_first_start),
         in_folder(test_found_again),
         in_folder(test_snapshot),
+        in_folder(test_snapshot_not_begun),
         in_folder(test_drained),
         in_folder(test_many),
         in_folder(test_cut),
