@@ -151,13 +151,7 @@ class MinaAdapterTest {
         for (int i = 0; i < 50; i++) {
             MinaAdapter brief = new MinaAdapter(core.sessions(), () -> Set.of(acceptor));
             brief.look();
-            TimeUnit.MILLISECONDS.sleep(5);
-            for (IoSession session : acceptor.getManagedSessions().values()) {
-                if (isOf(session, staying)) {
-                    assertTrue(session.getFilterChain().contains("heartbeat-read"));
-                    assertTrue(session.getFilterChain().contains("heartbeat-events"));
-                }
-            }
+            await("those who stay to be watched", () -> watched(staying) == staying.size());
             brief.detach();
         }
         crowd.interrupt();
@@ -356,6 +350,14 @@ class MinaAdapterTest {
             sockets.add(new Socket(InetAddress.getLoopbackAddress(), port()));
         }
         return sockets;
+    }
+
+    private long watched(List<Socket> sockets) {
+        return acceptor.getManagedSessions().values().stream()
+                .filter(session -> isOf(session, sockets))
+                .filter(session -> session.getFilterChain().contains("heartbeat-read"))
+                .filter(session -> session.getFilterChain().contains("heartbeat-events"))
+                .count();
     }
 
     private static boolean isOf(IoSession session, List<Socket> sockets) {
