@@ -137,7 +137,8 @@ final class HttpRows {
     private static void webSocketLogout(Stage stage) throws Exception {
         stage.people("client");
         RawClient contact = stage.contact();
-        try (WebClient client = webSocket(stage).available()) {
+        // Until all the others are in it may take longer than T.
+        try (WebClient client = webSocket(stage).answerPings().available()) {
             stage.begin();
             logout(stage, contact, client);
         }

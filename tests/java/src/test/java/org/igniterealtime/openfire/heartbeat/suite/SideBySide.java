@@ -42,9 +42,13 @@ final class SideBySide {
                 row.play().on(stage);
                 Report.note(row.name(), column, stage.seen());
                 result.complete(null);
-            } catch (Throwable e) {
+            } catch (AssertionError e) {
                 Report.note(row.name(), column, "FAILED: " + e.getMessage());
                 result.completeExceptionally(e);
+            } catch (Throwable e) {
+                Report.note(row.name(), column, "FAILED: " + e);
+                // The summary at the end of a run shows the message, and not the name of the row.
+                result.completeExceptionally(new AssertionError(row.name() + ", " + column.title + ": " + e, e));
             }
         }
     }
