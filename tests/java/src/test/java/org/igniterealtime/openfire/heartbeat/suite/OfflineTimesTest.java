@@ -161,6 +161,7 @@ final class OfflineTimesTest {
         // Out and in again, faster than anything is written: Openfire may write it when they are back. With another resource:
         // Openfire takes the route of a session away by its full JID, of one that has come in its place meanwhile too.
         online.close();
+        await("it to be offline", () -> !known("online").get("online").getAsBoolean());
         online = RawClient.login(server.door(), "online", "again").available();
         sleep(1_000);
         server.command("sql", "DELETE FROM ofPresence WHERE username = 'online'");
