@@ -69,7 +69,23 @@ void hb_users_count_in(hb_users *users, uint32_t *changes)
 
 uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length)
 {
-    return hb_siphash_fast(users->seed, name, length);
+    const uint64_t seed[2] = {__atomic_load_n(&users->seed[0], __ATOMIC_RELAXED),
+                              __atomic_load_n(&users->seed[1], __ATOMIC_RELAXED)};
+
+    return hb_siphash_fast(seed, name, length);
+}
+
+void hb_users_reseed(hb_users *users, const uint64_t seed[2])
+{
+    for (size_t i = 0; i < 2; i++)
+        __atomic_store_n(&users->seed[i], seed[i], __ATOMIC_RELAXED);
+}
+
+void hb_users_set_arrival(hb_users *users, size_t stripe, hb_arrival arrival)
+{
+    pthread_mutex_lock(&users->stripes[stripe].lock);
+    users->stripes[stripe].arrival = arrival;
+    pthread_mutex_unlock(&users->stripes[stripe].lock);
 }
 
 hb_user_ref hb_users_known(const hb_users *users, uint64_t hash, const char *name, size_t length)
@@ -77,7 +93,7 @@ hb_user_ref hb_users_known(const hb_users *users, uint64_t hash, const char *nam
     const hb_user_stripe *stripe = &users->stripes[hb_stripe_of(hash)];
     hb_place_key k = hb_place_key_of(hash, name, length);
 
-    return stripe->capacity ? hb_place_find(users, stripe, &k)->user : HB_NO_USER;
+    return stripe->capacity && stripe->arrival != HB_AWAITED ? hb_place_find(users, stripe, &k)->user : HB_NO_USER;
 }
 
 hb_user *hb_users_find(const hb_users *users, const char *name, size_t length)
@@ -100,7 +116,8 @@ int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out
     int found = 0;
 
     pthread_mutex_lock(&stripe->lock);
-    const hb_user_place *place = stripe->capacity ? hb_place_find(users, stripe, &k) : NULL;
+    const hb_user_place *place =
+        stripe->capacity && stripe->arrival == HB_HERE ? hb_place_find(users, stripe, &k) : NULL;
     if (place && place->user) {
         out->ms = (int64_t)place->seen >> 16;
         out->online = place->seen & HB_PLACE_ONLINE;
@@ -278,10 +295,10 @@ hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_
     return hb_users_put(users, hash, name, length, NULL);
 }
 
-void hb_users_reserve(hb_users *users, uint64_t hash, size_t count)
+void hb_users_reserve(hb_users *users, size_t stripe, size_t count)
 {
     if (count <= MANY)
-        (void)hb_places_reserve(users, &users->stripes[hb_stripe_of(hash)], (uint32_t)count);
+        (void)hb_places_reserve(users, &users->stripes[stripe], (uint32_t)count);
 }
 
 void hb_users_forget(hb_users *users, hb_user_ref ref)
@@ -299,6 +316,16 @@ void hb_users_forget(hb_users *users, hb_user_ref ref)
     users->free[units] = ref;
     users->bytes -= (size_t)units * HB_USER_UNIT;
     users->count--;
+}
+
+void hb_users_of(const hb_users *users, size_t stripe, hb_user_ref *out)
+{
+    const hb_user_stripe *it = &users->stripes[stripe];
+
+    for (size_t k = 0; k < it->capacity; k++) {
+        if (hb_place_at(it, k)->user)
+            *out++ = hb_place_at(it, k)->user;
+    }
 }
 
 hb_user_ref hb_users_next(const hb_users *users, hb_user_ref ref)

@@ -109,10 +109,18 @@ typedef struct hb_user_place {
     char name[HB_USER_NAME]; /* filled up with zeros; of a longer one its hash */
 } hb_user_place;
 
+/* Whether the users of a stripe are here. */
+typedef enum hb_arrival {
+    HB_HERE,
+    HB_COMING,  /* who holds all parts makes them; for all others it is as below */
+    HB_AWAITED, /* nobody is known, and nobody can be made */
+} hb_arrival;
+
 typedef struct hb_user_stripe {
     HB_APART pthread_mutex_t lock;
     hb_user_place **chunks;
-    uint32_t capacity; /* places: less than a chunk, or whole ones */
+    hb_arrival arrival; /* changed by who holds all parts and the stripe */
+    uint32_t capacity;  /* places: less than a chunk, or whole ones */
     uint32_t count;
     uint32_t *changes; /* counted by hb_user_unlock */
 } hb_user_stripe;
@@ -160,10 +168,19 @@ hb_user_ref hb_users_known(const hb_users *users, uint64_t hash, const char *nam
 void hb_users_lock(hb_users *users, uint64_t hash);
 void hb_users_unlock(hb_users *users, uint64_t hash);
 
+/*
+ * While there is nobody: from now on names are hashed with this seed. Who hashed a name before finds nobody, and hashes
+ * it anew before a user is made.
+ */
+void hb_users_reseed(hb_users *users, const uint64_t seed[2]);
+
+void hb_users_set_arrival(hb_users *users, size_t stripe, hb_arrival arrival);
+
 /* What hb_users_get wants to know of a name. May be called by any thread. */
 uint64_t hb_users_hash(const hb_users *users, const char *name, size_t length);
 
-/* The user of that name, made if unknown. HB_NO_USER: out of memory. length is at most HB_JID_MAX. */
+/* The user of that name, made if unknown, in a stripe that is not HB_AWAITED. HB_NO_USER: out of memory. length is at
+ * most HB_JID_MAX. */
 hb_user_ref hb_users_get(hb_users *users, uint64_t hash, const char *name, size_t length);
 
 /* How the last session of a user ended, and when it was seen. */
@@ -176,15 +193,17 @@ typedef struct hb_user_past {
 /* The same, and writes it down unless hb_user_is_ours. */
 hb_user_ref hb_users_put(hb_users *users, uint64_t hash, const char *name, size_t length, const hb_user_past *past);
 
-/* So many users are to come to the stripe of this hash: makes room for them at once. Without memory it grows on the
- * way. */
-void hb_users_reserve(hb_users *users, uint64_t hash, size_t count);
+/* So many users are to come to the stripe: makes room for them at once. Without memory it grows on the way. */
+void hb_users_reserve(hb_users *users, size_t stripe, size_t count);
 
-/* What is known of a user without the sessions that are open. 1: found, 0: unknown. */
+/* What is known of a user without the sessions that are open. 1: found, 0: unknown, or not HB_HERE. */
 int hb_users_peek(hb_users *users, const char *name, size_t length, hb_seen *out);
 
 /* Forgets a user whom nobody refers to. Its room is used again. */
 void hb_users_forget(hb_users *users, hb_user_ref ref);
+
+/* Those of a stripe, as many as its count says. */
+void hb_users_of(const hb_users *users, size_t stripe, hb_user_ref *out);
 
 /* The user after this one, of HB_NO_USER the first, in no order; HB_NO_USER: there is none. Those made meanwhile may
  * come. */

@@ -178,6 +178,14 @@ static bool link_user(hb_core *core, uint32_t slot, uint64_t hash, const char *n
 
 #define NOT_ALONE 1 /* a user is to be made, for which everything is to be held */
 
+/* A user whom nobody knows. *hash: of the name, as it is now. With all of the core held. */
+static int make_user(hb_core *core, const char *name, size_t length, uint64_t *hash)
+{
+    *hash = hb_users_hash(&core->users, name, length);
+    int code = hb_last_fetch(core, *hash);
+    return code == HB_OK && !hb_users_get(&core->users, *hash, name, length) ? HB_ENOMEM : code;
+}
+
 /* node: of which user, 0: nobody's. Anything but HB_OK has changed nothing. */
 static int bind_slot(const hb_hold *hold, uint32_t slot, const char *text, size_t length, size_t node, uint64_t hash)
 {
@@ -191,9 +199,9 @@ static int bind_slot(const hb_hold *hold, uint32_t slot, const char *text, size_
     int code = hb_jid_keep(core, page, i, text, length);
     if (code < 0)
         return code;
-    if (node && !hold->part && !hb_users_get(&core->users, hash, text, node))
-        code = HB_ENOMEM;
-    else if (node && !link_user(core, slot, hash, text, node))
+    if (node && !hold->part)
+        code = make_user(core, text, node, &hash);
+    if (code == HB_OK && node && !link_user(core, slot, hash, text, node))
         code = NOT_ALONE;
     if (code != HB_OK) {
         hb_jid_drop(page, i);
@@ -635,9 +643,14 @@ int hb_core_activity(hb_core *core, const char *name, size_t length, hb_activity
 
 int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out)
 {
+    bool waits = hb_last_waits(core);
     int found = hb_users_peek(&core->users, user, length, out);
 
-    if (found && out->online) {
+    if (!found && waits) {
+        int code = hb_last_fetch_name(core, user, length);
+        found = code < 0 ? code : hb_users_peek(&core->users, user, length, out);
+    }
+    if (found == 1 && out->online) {
         hb_activity activity;
         hb_hold hold = hb_hold_any(core);
         found = hb_core_activity(core, user, length, &activity);
@@ -649,7 +662,7 @@ int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out)
         return found;
     }
     int64_t wall_ms = __atomic_load_n(&core->clock.wall_ms, __ATOMIC_RELAXED);
-    if (found && out->ms > wall_ms)
+    if (found == 1 && out->ms > wall_ms)
         out->ms = wall_ms;
     return found;
 }
@@ -663,8 +676,18 @@ void hb_core_count_changes(hb_core *core, uint32_t *changes)
 
 int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out)
 {
+    bool waits = hb_last_waits(core);
     hb_hold hold = hb_hold_any(core);
     int found = hb_core_activity(core, user, length, out);
+
+    hb_let_go(&hold);
+    if (found || !waits)
+        return found;
+    int code = hb_last_fetch_name(core, user, length);
+    if (code < 0)
+        return code;
+    hold = hb_hold_any(core);
+    found = hb_core_activity(core, user, length, out);
     hb_let_go(&hold);
     return found;
 }

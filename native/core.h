@@ -11,8 +11,9 @@
  *
  *          What is seldom takes all of them for longer. For all sessions: a new policy (hb_core_set_policy), and the
  *          begin of a recording (hb_record_begin). For all users: a wall clock that was set back (hb_users_set_back),
- *          and a journal that is opened late (begin in last.c). For what has one size: the plots (hb_series_print),
- *          and the traces (hb_traces_find).
+ *          and a journal that is opened late (begin in last.c). For a stripe of users: the first time that one of them
+ *          is needed after the start (hb_last_fetch). For what has one size: the plots (hb_series_print), and the
+ *          traces (hb_traces_find).
  */
 #ifndef HB_CORE_H
 #define HB_CORE_H
@@ -146,6 +147,7 @@ typedef struct hb_lane {
 } hb_lane;
 
 typedef struct hb_keeper hb_keeper;
+typedef struct hb_backlog hb_backlog;
 
 /* How last activity is kept, as it is told. */
 typedef struct hb_journal_report {
@@ -199,6 +201,7 @@ struct hb_core {
     size_t copy_count;
     hb_journal_report report;
     hb_keeper *keeper;          /* last.c: the journal; NULL: nothing is kept on disk */
+    hb_backlog *backlog;        /* of the users who are HB_AWAITED; NULL: nobody is */
     pthread_mutex_t users_lock; /* of `touched` and `gone` */
     hb_user_ref *touched;       /* users that are to be written to it */
     size_t touched_count;
@@ -441,6 +444,22 @@ void hb_jids_free(hb_core *core, hb_page *page);
 /* last.c: the user is to be written to the journal. And the end of all keeping. */
 void hb_last_touch(hb_core *core, hb_user_ref ref);
 void hb_keeper_free(hb_core *core);
+
+/*
+ * last.c: users who are in the journal, and whom nobody needed yet. hb_last_waits: whether there may be some of whom
+ * nothing is known yet; then who is not found is fetched, and looked for again.
+ */
+static inline bool hb_last_waits(const hb_core *core)
+{
+    return __atomic_load_n(&core->backlog, __ATOMIC_ACQUIRE) != NULL;
+}
+
+/* Those of the stripe of this hash are here. HB_ENOMEM: they are not. With all of the core held. */
+int hb_last_fetch(hb_core *core, uint64_t hash);
+
+/* The same by the name, and all of them. With nothing held. */
+int hb_last_fetch_name(hb_core *core, const char *name, size_t length);
+int hb_last_fetch_all(hb_core *core);
 
 /* When a user was last seen, sessions that are open included. */
 int64_t hb_last_seen(const hb_core *core, const hb_user *user);

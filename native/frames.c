@@ -15,12 +15,8 @@ static const uint8_t MAGIC[8] = {'H', 'B', 'L', 'A', 'S', 'T', '\r', '\n'};
 #define FRAME_MAX ((size_t)1024 * 1024) /* records of a frame; a full buffer is written */
 #define RECORD_MAX (32 + HB_JID_MAX + HB_STATUS_MAX)
 
-#define SPOTS_MIN ((size_t)64 * 1024)
-#define LARGE_PAGE ((size_t)2 * 1024 * 1024)
-
-#define AHEAD 16 /* records that are on their way from memory before they are taken */
-
-enum { RECORD_USER = 'U', RECORD_FORGOTTEN = 'F', RECORD_END = 'E' };
+enum { RECORD_USER = 'U', RECORD_FORGOTTEN = 'F', RECORD_PART = 'P', RECORD_END = 'E' };
+#define PART_LENGTH 19 /* of a record that begins a part: its type, its number, and the seed */
 #define NO_STATUS 0xffffu
 
 static void put(uint8_t *out, uint64_t value, size_t bytes)
@@ -147,6 +143,22 @@ int hb_frames_add(hb_frames *frames, const hb_last *last)
     return HB_OK;
 }
 
+int hb_frames_part(hb_frames *frames, const uint64_t seed[2], size_t part)
+{
+    if (frames->length >= FRAME_MAX)
+        return HB_EFULL;
+    int code = make_room(frames, RECORD_MAX);
+    if (code < 0)
+        return code;
+    uint8_t *at = frames->bytes + LENGTH + frames->length;
+    *at = RECORD_PART;
+    put(at + 1, part, 2);
+    put(at + 3, seed[0], 8);
+    put(at + 11, seed[1], 8);
+    frames->length += PART_LENGTH;
+    return HB_OK;
+}
+
 int hb_frames_write(hb_frames *frames, int *why)
 {
     return frames->length ? write_frame(frames, why) : HB_OK;
@@ -193,18 +205,50 @@ static const uint8_t *parse(const uint8_t *at, const uint8_t *end, hb_last *last
     return at + status;
 }
 
-/* The records of a frame that is authentic. False: they are not what we write. */
-static bool count_records(const uint8_t *at, const uint8_t *end, uint64_t *records, bool *finished)
+/* What was found in the frames up to now. */
+typedef struct sum {
+    uint64_t records;
+    bool finished;
+    bool parts;  /* one was begun */
+    size_t part; /* the last one that was */
+    hb_frames_index *index;
+} sum;
+
+/* Where the next record begins, or NULL if it is no part that may follow. */
+static const uint8_t *begin_part(sum *s, const uint8_t *bytes, size_t frame, const uint8_t *at, const uint8_t *end)
 {
+    size_t part = end - at >= PART_LENGTH ? get16(at + 1) : SIZE_MAX;
+    const uint64_t seed[2] = {part < SIZE_MAX ? get64(at + 3) : 0, part < SIZE_MAX ? get64(at + 11) : 0};
+
+    if (!s->index || part >= HB_JOURNAL_PARTS || (s->parts ? part <= s->part : s->records > 0) ||
+        (s->parts && memcmp(seed, s->index->seed, sizeof seed) != 0))
+        return NULL;
+    memcpy(s->index->seed, seed, sizeof seed);
+    s->index->begins[part] = (hb_frames_spot){.frame = frame, .at = (size_t)(at - bytes) + PART_LENGTH};
+    s->parts = true;
+    s->part = part;
+    return at + PART_LENGTH;
+}
+
+/* The records of a frame that is authentic. False: they are not what we write. */
+static bool count_records(sum *s, const uint8_t *bytes, size_t frame, const uint8_t *end)
+{
+    const uint8_t *at = bytes + frame + LENGTH;
     hb_last last;
 
     while (at && at < end) {
         if (*at == RECORD_END) {
-            *finished = end - at == 9 && get64(at + 1) == *records;
-            return *finished;
+            s->finished = end - at == 9 && get64(at + 1) == s->records;
+            return s->finished;
+        }
+        if (*at == RECORD_PART) {
+            at = begin_part(s, bytes, frame, at, end);
+            continue;
         }
         at = parse(at, end, &last);
-        *records += at != NULL;
+        s->records += at != NULL;
+        if (s->parts)
+            s->index->counts[s->part]++;
     }
     return at != NULL;
 }
@@ -235,162 +279,40 @@ static size_t frame_at(const uint8_t *bytes, size_t length, size_t at)
 }
 
 /* Decrypts as much as is authentic, and finds out whether it is all that it should be. */
-static int unseal(uint8_t *bytes, size_t length, const uint8_t *key, size_t *good, uint64_t *records, bool *finished)
+static int unseal(uint8_t *bytes, size_t length, const uint8_t *key, size_t *good, sum *s)
 {
     hb_seal seal;
     int code = hb_seal_init(&seal, key, bytes, HEADER);
 
     if (code < 0)
         return code;
-    for (size_t at = HEADER; at < length && !*finished; *good = at) {
+    for (size_t at = HEADER; at < length && !s->finished; *good = at) {
         size_t size = frame_at(bytes, length, at);
         uint8_t *plain = bytes + at + LENGTH;
         if (size == SIZE_MAX)
             break;
-        uint64_t count = *records;
+        uint64_t before = s->records;
         code = hb_seal_get(&seal, plain, (uint32_t)size, plain + size);
-        if (code != 1 || !count_records(plain, plain + size, &count, finished))
+        if (code != 1 || !count_records(s, bytes, at, plain + size)) {
+            s->records = before;
             break;
-        *records = count;
+        }
         at += LENGTH + size + HB_SEAL_TAG;
     }
     hb_seal_close(&seal);
     return code < 0 ? code : HB_OK;
 }
 
-/* Some records, and the hashes of their names. */
-typedef struct batch {
-    hb_last lasts[HB_JOURNAL_SOME];
-    uint64_t hashes[HB_JOURNAL_SOME];
-    size_t count;
-} batch;
-
-/* Takes what there is if it is as many as can be, or the last. */
-static int take(batch *b, bool last, const hb_journal_reader *reader)
+int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8_t *key, hb_frames_index *index,
+                   hb_found *found, size_t *good, uint64_t *records)
 {
-    int code = HB_OK;
-
-    if (b->count == HB_JOURNAL_SOME || (last && b->count)) {
-        code = reader->take(reader->to, b->lasts, b->hashes, b->count);
-        b->count = 0;
-    }
-    return code;
-}
-
-static const uint8_t *add(batch *b, const uint8_t *at, const uint8_t *end, const hb_journal_reader *reader)
-{
-    hb_last *last = &b->lasts[b->count];
-    const uint8_t *next = parse(at, end, last);
-
-    b->hashes[b->count++] = reader->hash ? reader->hash(reader->to, last) : 0;
-    return next;
-}
-
-/* Calls for each record, as it was counted, in the order of their writing. */
-static int hand_out(const uint8_t *bytes, size_t good, const hb_journal_reader *reader)
-{
-    batch b = {.count = 0};
-    int code = HB_OK;
-
-    for (size_t from = HEADER; from < good && code >= 0;) {
-        const uint8_t *at = bytes + from + LENGTH;
-        const uint8_t *end = at + frame_at(bytes, good, from);
-        while (at < end && *at != RECORD_END && code >= 0) {
-            at = add(&b, at, end, reader);
-            code = take(&b, false, reader);
-        }
-        from = (size_t)(end - bytes) + HB_SEAL_TAG;
-    }
-    return code < 0 ? code : take(&b, true, reader);
-}
-
-/* A record. */
-typedef struct spot {
-    uint64_t hash;
-    const uint8_t *at;
-} spot;
-
-/* To be freed with hb_block_free. */
-static spot *new_spots(uint64_t count)
-{
-    size_t size = SPOTS_MIN;
-
-    while (size <= SIZE_MAX / 2 && size / sizeof(spot) < count)
-        size *= 2;
-    return size / sizeof(spot) < count ? NULL : hb_block_new(size, size >= LARGE_PAGE);
-}
-
-static void find_spots(const uint8_t *bytes, size_t good, const hb_journal_reader *reader, spot *spots,
-                       size_t counts[HB_JOURNAL_PARTS])
-{
-    hb_last last;
-
-    for (size_t from = HEADER; from < good;) {
-        const uint8_t *at = bytes + from + LENGTH;
-        const uint8_t *end = at + frame_at(bytes, good, from);
-        for (; at < end && *at != RECORD_END; spots++) {
-            const uint8_t *next = parse(at, end, &last);
-            *spots = (spot){.hash = reader->hash(reader->to, &last), .at = at};
-            counts[hb_journal_part(spots->hash)]++;
-            at = next;
-        }
-        from = (size_t)(end - bytes) + HB_SEAL_TAG;
-    }
-}
-
-static int hand_out_part(const spot *spots, size_t count, const uint8_t *end, const hb_journal_reader *reader)
-{
-    batch b = {.count = 0};
-    int code = HB_OK;
-
-    for (size_t i = 0; i < count && code >= 0; i++) {
-        if (i + AHEAD < count) {
-            __builtin_prefetch(spots[i + AHEAD].at);
-            __builtin_prefetch(spots[i + AHEAD].at + 32); /* it begins anywhere in a line of 64 bytes */
-        }
-        b.hashes[b.count] = spots[i].hash;
-        (void)parse(spots[i].at, end, &b.lasts[b.count++]);
-        code = take(&b, i + 1 == count, reader);
-    }
-    return code;
-}
-
-/*
- * The same, part by part, by a counting sort, which leaves records of one user in their order. Of a million users each
- * would be a miss of the caches otherwise, and one of what translates addresses. Without memory for it they are taken
- * as they were written.
- */
-static int hand_out_parts(const uint8_t *bytes, size_t good, uint64_t records, bool snapshot,
-                          const hb_journal_reader *reader)
-{
-    size_t counts[HB_JOURNAL_PARTS] = {0};
-    spot *next[HB_JOURNAL_PARTS];
-    spot *spots = new_spots(2 * records);
-    int code = HB_OK;
-
-    if (!spots)
-        return hand_out(bytes, good, reader);
-    spot *sorted = spots + records;
-    find_spots(bytes, good, reader, spots, counts);
-    for (size_t part = 0, sum = 0; part < HB_JOURNAL_PARTS; sum += counts[part++])
-        next[part] = sorted + sum;
-    for (uint64_t i = 0; i < records; i++)
-        *next[hb_journal_part(spots[i].hash)]++ = spots[i];
-    for (size_t part = 0; part < HB_JOURNAL_PARTS && code >= 0; sorted += counts[part++]) {
-        if (snapshot && reader->expect && counts[part])
-            reader->expect(reader->to, sorted->hash, counts[part]);
-        code = hand_out_part(sorted, counts[part], bytes + good, reader);
-    }
-    hb_block_free(spots);
-    return code < 0 ? code : HB_OK;
-}
-
-int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8_t *key,
-                   const hb_journal_reader *reader, hb_found *found, size_t *good, uint64_t *records)
-{
+    hb_frames_index own;
+    sum s = {.index = index ? index : &own};
     uint8_t key_id[HB_SEAL_KEY_ID];
-    bool finished = false;
 
+    memset(s.index, 0, sizeof *s.index);
+    if (kind == HB_FILE_JOURNAL)
+        s.index = NULL;
     *good = 0;
     *records = 0;
     int code = hb_seal_key_id(key, key_id);
@@ -399,13 +321,63 @@ int hb_frames_read(uint8_t *bytes, size_t length, hb_file_kind kind, const uint8
     *found = look_at_header(bytes, length, kind, key_id);
     if (*found != HB_FOUND_WHOLE)
         return HB_OK;
-    code = unseal(bytes, length, key, good, records, &finished);
+    code = unseal(bytes, length, key, good, &s);
     if (code < 0)
         return code;
-    bool whole = *good == length && *good > HEADER && (finished || kind == HB_FILE_JOURNAL);
+    *records = s.records;
+    if (s.index)
+        s.index->parts = s.parts;
+    bool whole = *good == length && *good > HEADER && (s.finished || kind == HB_FILE_JOURNAL);
     *found = whole ? HB_FOUND_WHOLE : HB_FOUND_TORN;
-    if (!reader || (!whole && kind == HB_FILE_SNAPSHOT))
-        return HB_OK;
-    return reader->hash ? hand_out_parts(bytes, *good, *records, kind == HB_FILE_SNAPSHOT, reader)
-                        : hand_out(bytes, *good, reader);
+    return HB_OK;
+}
+
+/* The next frame. */
+static bool enter_frame(hb_frames_cursor *c)
+{
+    size_t from = (size_t)(c->end - c->bytes) + HB_SEAL_TAG;
+
+    if (from >= c->good)
+        return false;
+    c->at = c->bytes + from + LENGTH;
+    c->end = c->at + get32(c->bytes + from);
+    return true;
+}
+
+hb_frames_cursor hb_frames_all(const uint8_t *bytes, size_t good)
+{
+    const uint8_t *before = good ? bytes + HEADER - HB_SEAL_TAG : bytes; /* as if a frame ended there */
+
+    return (hb_frames_cursor){.bytes = bytes, .good = good, .at = before, .end = before};
+}
+
+hb_frames_cursor hb_frames_from(const uint8_t *bytes, size_t good, hb_frames_spot begin)
+{
+    const uint8_t *frame = bytes + begin.frame;
+
+    return (hb_frames_cursor){
+        .bytes = bytes, .good = good, .at = bytes + begin.at, .end = frame + LENGTH + get32(frame), .one = true};
+}
+
+bool hb_frames_next(hb_frames_cursor *c, hb_last *last)
+{
+    for (;;) {
+        if (c->at == c->end) {
+            if (!enter_frame(c))
+                return false;
+        } else if (*c->at == RECORD_PART && !c->one) {
+            c->at += PART_LENGTH;
+        } else if (*c->at == RECORD_PART || *c->at == RECORD_END) {
+            return false;
+        } else {
+            c->record = c->at;
+            c->at = parse(c->at, c->end, last);
+            return true;
+        }
+    }
+}
+
+void hb_frames_at(const uint8_t *record, const uint8_t *end, hb_last *last)
+{
+    (void)parse(record, end, last);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frames.h"
+#include "backlog.h"
 #include "pingid.h"
 #include "platform.h"
 
@@ -456,14 +456,60 @@ static int refuse(const hb_journal *journal, hb_found found, const char *name, h
     return fail(error, journal->folder, 0, "%s is no file of this plugin, it stays as it is", name);
 }
 
-/* Under the key that it was written with, if it is one of the two. */
+/* Under the key that it was written with, if it is one of the two. index may be NULL. */
 static int read_frames(const hb_journal *journal, uint8_t *bytes, size_t length, hb_file_kind kind,
-                       const hb_journal_reader *reader, hb_found *found, size_t *good, uint64_t *records)
+                       hb_frames_index *index, hb_found *found, size_t *good, uint64_t *records)
 {
-    int code = hb_frames_read(bytes, length, kind, journal->key, reader, found, good, records);
+    int code = hb_frames_read(bytes, length, kind, journal->key, index, found, good, records);
 
     if (code == HB_OK && *found == HB_FOUND_OTHER_KEY && journal->has_next)
-        code = hb_frames_read(bytes, length, kind, journal->next_key, reader, found, good, records);
+        code = hb_frames_read(bytes, length, kind, journal->next_key, index, found, good, records);
+    return code;
+}
+
+/* Has everything taken that a file says. */
+static int take_all(const uint8_t *bytes, size_t good, const hb_journal_reader *reader)
+{
+    hb_frames_cursor c = hb_frames_all(bytes, good);
+    hb_last lasts[HB_JOURNAL_SOME];
+    size_t count = HB_JOURNAL_SOME;
+    int code = HB_OK;
+
+    while (code >= 0 && count == HB_JOURNAL_SOME) {
+        for (count = 0; count < HB_JOURNAL_SOME && hb_frames_next(&c, &lasts[count]);)
+            count++;
+        code = count ? reader->take(reader->to, lasts, count) : HB_OK;
+    }
+    return code < 0 ? code : HB_OK;
+}
+
+/* What became of a file that was read. */
+typedef struct outcome {
+    hb_found found;
+    size_t length;
+    size_t good;
+    uint64_t records;
+} outcome;
+
+/* Reads a file, and has its records taken, or kept for later. */
+static int recover_file(const hb_journal *journal, const char *name, hb_file_kind kind, const hb_journal_reader *reader,
+                        outcome *o, hb_error *error)
+{
+    hb_frames_index index;
+    uint8_t *bytes = NULL;
+    int code = read_file(journal, name, &bytes, &o->length, error);
+
+    if (code == HB_OK)
+        code = read_frames(journal, bytes, o->length, kind, &index, &o->found, &o->good, &o->records);
+    bool counts = code == HB_OK && hb_frames_count(o->found, kind);
+    if (counts && reader->backlog) {
+        code = hb_backlog_add(reader->backlog, bytes, o->good, &index, o->records);
+        if (code == HB_OK)
+            bytes = NULL;
+    } else if (counts) {
+        code = take_all(bytes, o->good, reader);
+    }
+    free(bytes);
     return code;
 }
 
@@ -509,68 +555,51 @@ static int recover_snapshot(hb_journal *journal, uint64_t generation, const hb_j
 {
     char name[NAME];
     char aside[NAME];
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    size_t good = 0;
-    uint64_t records = 0;
-    hb_found found = HB_FOUND_WHOLE;
+    outcome o = {.found = HB_FOUND_WHOLE};
 
     file_name(name, "snapshot", generation);
-    int code = read_file(journal, name, &bytes, &length, error);
+    int code = recover_file(journal, name, HB_FILE_SNAPSHOT, reader, &o, error);
     if (code < 0)
         return code;
-    code = read_frames(journal, bytes, length, HB_FILE_SNAPSHOT, reader, &found, &good, &records);
-    free(bytes);
-    if (code < 0)
-        return code;
-    if (found == HB_FOUND_WHOLE) {
-        journal->base = length;
-        journal->entries = records;
+    if (o.found == HB_FOUND_WHOLE) {
+        journal->base = o.length;
+        journal->entries = o.records;
         journal->kept = generation;
         return HB_OK;
     }
-    if (found != HB_FOUND_TORN)
-        return refuse(journal, found, name, error);
+    if (o.found != HB_FOUND_TORN)
+        return refuse(journal, o.found, name, error);
     code = aside_name(journal, "damaged-snapshot", generation, NULL, 0, aside, error);
     if (code < 0)
         return code;
     int why = hb_folder_rename(journal->place, name, aside);
     if (why)
         return fail(error, journal->folder, why, "%s is damaged, and can not be kept as %s", name, aside);
-    say(journal, reader, "%s is damaged at byte %zu of %zu: nothing of it was taken, it is kept as %s", name, good,
-        length, aside);
+    say(journal, reader, "%s is damaged at byte %zu of %zu: nothing of it was taken, it is kept as %s", name, o.good,
+        o.length, aside);
     return sync_folder(journal, error);
 }
 
 static int recover_journal(hb_journal *journal, uint64_t generation, const hb_journal_reader *reader, hb_error *error)
 {
     char name[NAME];
-    uint8_t *bytes = NULL;
-    uint8_t *tail = NULL;
-    size_t length = 0;
-    size_t good = 0;
-    uint64_t records = 0;
-    hb_found found = HB_FOUND_WHOLE;
+    outcome o = {.found = HB_FOUND_WHOLE};
 
     file_name(name, "journal", generation);
-    int code = read_file(journal, name, &bytes, &length, error);
-    if (code == HB_OK)
-        code = read_frames(journal, bytes, length, HB_FILE_JOURNAL, reader, &found, &good, &records);
-    if (code == HB_OK && found == HB_FOUND_TORN) {
+    int code = recover_file(journal, name, HB_FILE_JOURNAL, reader, &o, error);
+    if (code == HB_OK && o.found == HB_FOUND_TORN) {
         /* As it was on disk: reading may have decrypted a part of it. */
-        size_t again = 0;
-        free(bytes);
-        bytes = NULL;
-        code = read_file(journal, name, &tail, &again, error);
+        uint8_t *tail = NULL;
+        size_t length = 0;
+        code = read_file(journal, name, &tail, &length, error);
         if (code == HB_OK)
-            code = set_aside(journal, generation, tail + good, good, again, reader, records, error);
+            code = set_aside(journal, generation, tail + o.good, o.good, length, reader, o.records, error);
         free(tail);
-    } else if (code == HB_OK && found != HB_FOUND_WHOLE) {
-        code = refuse(journal, found, name, error);
+    } else if (code == HB_OK && o.found != HB_FOUND_WHOLE) {
+        code = refuse(journal, o.found, name, error);
     }
-    free(bytes);
-    journal->since += good;
-    journal->entries += records;
+    journal->since += o.good;
+    journal->entries += o.records;
     journal->files++;
     return code;
 }
@@ -834,6 +863,17 @@ int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error)
     journal->ready = journal->generation;
     journal->came_back = away;
     return begin_snapshot(journal, journal->key, error);
+}
+
+int hb_journal_part_begin(hb_journal *journal, const uint64_t seed[2], size_t part, hb_error *error)
+{
+    if (journal->snapshot.file == HB_NO_FILE)
+        return HB_EINVAL;
+    int code = hb_journal_drain(journal, error); /* so that there is room */
+    if (code < 0)
+        return code;
+    code = hb_frames_part(&journal->snapshot, seed, part);
+    return code < 0 ? lose_snapshot(journal, code, 0, error) : HB_OK;
 }
 
 int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error)

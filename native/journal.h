@@ -10,7 +10,7 @@
  * a snapshot, of everything that is known, could be written.
  *
  * Time     Wall time, milliseconds since 1970 UTC. It reads no clock.
- * Memory   The batch, and what one frame needs; while it opens, one file as a whole.
+ * Memory   The batch, and what one frame needs; while it opens, one file as a whole, or all of them in a backlog.
  * Threads  One at a time. Another process is kept out by a lock on the file `lock`.
  * Errors   HB_EJOURNAL with *error filled: which file, what was done, why. HB_ENOMEM, HB_ECRYPTO.
  */
@@ -34,24 +34,25 @@ typedef struct hb_last {
     size_t status_length;
 } hb_last;
 
-#define HB_JOURNAL_SOME 32   /* records that a reader is given at once, at most */
-#define HB_JOURNAL_PARTS 256 /* of a file */
+#define HB_JOURNAL_SOME 32   /* records that are taken at once, at most */
+#define HB_JOURNAL_PARTS 256 /* of a snapshot */
 
-/* Which one a record is in, by the hash of its name. */
+/* Which one a user is in, by the hash of the name with the snapshot's seed (hb_siphash_fast). */
 static inline size_t hb_journal_part(uint64_t hash)
 {
     return (size_t)(hash >> 32) % HB_JOURNAL_PARTS;
 }
 
-/*
- * What hb_journal_open tells of: all records of a file, some at a time, and in words what is not as it should be.
- * Without a hash in the order of their writing. With it each part of a file for itself, so that what is beside each
- * other in memory is needed one after the other; those with the same hash, so those of a user, are in that order.
- */
+/* Takes some records, in the order of their writing. Negative ends it. */
+typedef int hb_journal_take(void *to, const hb_last *lasts, size_t count);
+
+/* What was read and is not taken yet: backlog.h. */
+typedef struct hb_backlog hb_backlog;
+
+/* Where hb_journal_open puts the records, and in words what is not as it should be. */
 typedef struct hb_journal_reader {
-    uint64_t (*hash)(void *to, const hb_last *last);         /* of the name; or NULL */
-    void (*expect)(void *to, uint64_t hash, size_t records); /* of a snapshot, in the part of this hash; or NULL */
-    int (*take)(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count); /* negative ends the opening */
+    hb_backlog *backlog;   /* keeps them for later; or NULL: all are taken */
+    hb_journal_take *take; /* may be called until it fails, and says so */
     void (*say)(void *to, const char *line);
     void *to;
 } hb_journal_reader;
@@ -99,10 +100,12 @@ bool hb_journal_log_waits(const hb_journal *journal);
 /*
  * Begins a snapshot: from here on hb_journal_add goes to the journal that goes with it, a new one unless
  * hb_journal_log_waits. hb_journal_keep adds to the
- * snapshot, and must be called for everybody; hb_journal_snapshot_end makes it valid. On failure the files before it
+ * snapshot, and must be called for everybody; those of a part after hb_journal_part_begin, part by part, so that they
+ * can be taken so; hb_journal_snapshot_end makes it valid. On failure the files before it
  * hold as they did, and hb_journal_snapshot_drop is called for us.
  */
 int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error);
+int hb_journal_part_begin(hb_journal *journal, const uint64_t seed[2], size_t part, hb_error *error);
 int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error);
 int hb_journal_snapshot_end(hb_journal *journal, hb_error *error);
 void hb_journal_snapshot_drop(hb_journal *journal);

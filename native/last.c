@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backlog.h"
 #include "core.h"
-#include "journal.h"
+#include "places.h"
 
 #define CHUNK 64                  /* users gathered while the lock is held */
 #define AWAY_FLUSHES 5u           /* flushes between two tries to come back to the disk */
@@ -211,41 +212,58 @@ static bool has_old(hb_core *core)
     return found && someone;
 }
 
-/* Forgets those who were not here for too long, on the way. */
-static int keep_some(hb_core *core, hb_user_ref *at, hb_error *error)
+/* Forgets those who were not here for too long, on the way. With the core's lock held. */
+static int keep_some(hb_core *core, const hb_user_ref *users, size_t count, hb_error *error)
 {
     int code = HB_OK;
 
-    for (size_t i = 0; i < CHUNK && code == HB_OK; i++) {
-        hb_user_ref next = hb_users_next(&core->users, *at);
-        if (!next) {
-            *at = HB_NO_USER;
-            return code;
-        }
-        *at = next;
-        hb_user *user = hb_user_at(&core->users, next);
+    for (size_t i = 0; i < count && code == HB_OK; i++) {
+        hb_user *user = hb_user_at(&core->users, users[i]);
         hb_last last = last_of(core, user);
         if (is_old(core, user))
-            hb_slots_forget(core, next);
+            hb_slots_forget(core, users[i]);
         else if (last.seen_ms || last.offline_ms)
             code = hb_journal_keep(core->keeper->journal, &last, error);
     }
     return code;
 }
 
+/* Of the users of a stripe, whom nobody else forgets meanwhile: the keeper's lock is held. */
+static int keep_stripe(hb_core *core, size_t stripe, hb_error *error)
+{
+    hb_journal *journal = core->keeper->journal;
+
+    hb_core_lock(core);
+    size_t count = core->users.stripes[stripe].count;
+    hb_user_ref *users = count ? malloc(count * sizeof *users) : NULL;
+    if (users)
+        hb_users_of(&core->users, stripe, users);
+    hb_core_unlock(core);
+    if (!count)
+        return HB_OK;
+    if (!users) {
+        hb_journal_snapshot_drop(journal);
+        return HB_ENOMEM;
+    }
+    int code = hb_journal_part_begin(journal, core->users.seed, stripe, error);
+    for (size_t at = 0; at < count && code == HB_OK; at += CHUNK) {
+        hb_core_lock(core);
+        code = keep_some(core, users + at, count - at < CHUNK ? count - at : CHUNK, error);
+        hb_core_unlock(core);
+        if (code == HB_OK)
+            code = hb_journal_drain(journal, error);
+    }
+    free(users);
+    return code;
+}
+
 /* Everybody goes to the snapshot that is being made. */
 static int keep_all(hb_core *core, hb_error *error)
 {
-    hb_user_ref at = HB_NO_USER;
     int code = HB_OK;
 
-    do {
-        hb_core_lock(core);
-        code = keep_some(core, &at, error);
-        hb_core_unlock(core);
-        if (code == HB_OK)
-            code = hb_journal_drain(core->keeper->journal, error);
-    } while (at && code == HB_OK);
+    for (size_t stripe = 0; stripe < HB_USER_STRIPES && code == HB_OK; stripe++)
+        code = keep_stripe(core, stripe, error);
     return code;
 }
 
@@ -420,11 +438,15 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
         keeper->tries = 0;
     if (away && waits)
         return HB_EJOURNAL;
+    int code = hb_last_fetch_all(core); /* no snapshot without them */
+    if (code < 0)
+        return code;
     sweep(core);
     if (!last)
         change_key(h);
     /* Before the snapshot, so that it is on disk even if there is no room for that one. */
-    int code = hb_journal_away(keeper->journal) ? HB_OK : write_changes(core, error);
+    if (!hb_journal_away(keeper->journal))
+        code = write_changes(core, error);
     if (code < 0)
         return code;
     hb_core_lock(core);
@@ -466,30 +488,91 @@ static int take(hb_core *core, const hb_last *last, uint64_t hash)
     return hb_user_set_status(&core->users, user, last->status, last->status_length);
 }
 
-static uint64_t hash_of(void *to, const hb_last *last)
+static int take_held(void *to, const hb_last *lasts, size_t count)
 {
-    return hb_users_hash(&((hearing *)to)->core->users, last->name, last->name_length);
-}
-
-static void hear_count(void *to, uint64_t hash, size_t records)
-{
-    hb_core *core = ((hearing *)to)->core;
-
-    hb_core_lock(core);
-    hb_users_reserve(&core->users, hash, records);
-    hb_core_unlock(core);
-}
-
-static int hear_lasts(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
-{
-    hb_core *core = ((hearing *)to)->core;
+    hb_core *core = to;
     int code = HB_OK;
 
-    hb_core_lock(core);
     for (size_t i = 0; i < count && code == HB_OK; i++)
-        code = take(core, &lasts[i], hashes[i]);
+        code = take(core, &lasts[i], hb_users_hash(&core->users, lasts[i].name, lasts[i].name_length));
+    return code;
+}
+
+static int take_some(void *to, const hb_last *lasts, size_t count)
+{
+    hb_core_lock(to);
+    int code = take_held(to, lasts, count);
+    hb_core_unlock(to);
+    return code;
+}
+
+_Static_assert(HB_JOURNAL_PARTS == HB_USER_STRIPES, "a stripe of users is a part of a snapshot");
+
+/* With the core's lock held. */
+static int fetch(hb_core *core, size_t stripe)
+{
+    hb_users *users = &core->users;
+
+    if (users->stripes[stripe].arrival == HB_HERE)
+        return HB_OK;
+    hb_users_set_arrival(users, stripe, HB_COMING);
+    hb_users_reserve(users, stripe, hb_backlog_users(core->backlog, stripe));
+    int code = hb_backlog_take(core->backlog, stripe, take_held, core);
+    hb_users_set_arrival(users, stripe, code < 0 ? HB_AWAITED : HB_HERE);
+    return code;
+}
+
+int hb_last_fetch(hb_core *core, uint64_t hash)
+{
+    return fetch(core, hb_stripe_of(hash));
+}
+
+/* Who is known by this name, or HB_NO_USER. The same. */
+static int find(hb_core *core, const char *name, size_t length, hb_user_ref *out)
+{
+    uint64_t hash = hb_users_hash(&core->users, name, length);
+    int code = hb_last_fetch(core, hash);
+
+    *out = hb_users_known(&core->users, hash, name, length);
+    return code;
+}
+
+int hb_last_fetch_name(hb_core *core, const char *name, size_t length)
+{
+    hb_core_lock(core);
+    int code = hb_last_fetch(core, hb_users_hash(&core->users, name, length));
     hb_core_unlock(core);
     return code;
+}
+
+int hb_last_fetch_all(hb_core *core)
+{
+    int code = HB_OK;
+
+    for (size_t stripe = 0; stripe < HB_USER_STRIPES && code == HB_OK && hb_last_waits(core); stripe++) {
+        hb_core_lock(core);
+        code = fetch(core, stripe);
+        hb_core_unlock(core);
+    }
+    if (code < 0 || !hb_last_waits(core))
+        return code;
+    hb_core_lock(core);
+    hb_backlog *backlog = core->backlog;
+    __atomic_store_n(&core->backlog, NULL, __ATOMIC_RELEASE);
+    hb_core_unlock(core);
+    hb_backlog_free(backlog);
+    return HB_OK;
+}
+
+/* Nobody is known yet: those in the backlog, which is the core's from here on, are fetched when they are needed. */
+static void await(hb_core *core, hb_backlog *backlog)
+{
+    hb_users_reseed(&core->users, hb_backlog_seed(backlog));
+    for (size_t stripe = 0; stripe < HB_USER_STRIPES; stripe++) {
+        if (hb_backlog_count(backlog, stripe))
+            hb_users_set_arrival(&core->users, stripe, HB_AWAITED);
+    }
+    __atomic_store_n(&core->backlog, backlog, __ATOMIC_RELEASE);
 }
 
 static void hear_line(void *to, const char *line)
@@ -552,6 +635,7 @@ static void begin(hb_core *core, hb_keeper *keeper, bool known)
     while (known && (at = hb_users_next(&core->users, at)))
         hb_user_unmark(hb_user_at(&core->users, at), HB_USER_TOUCHED);
     core->touched_all = known;
+    pthread_mutex_init(&keeper->lock, NULL);
     core->keeper = keeper;
 }
 
@@ -564,12 +648,34 @@ static hb_keeper *keeper_of(hb_core *core)
     return keeper;
 }
 
+/* It is open. Who is known already is known better than what was read, which is taken at once then. */
+static int begin_with(hb_core *core, hb_keeper *keeper, bool known, hb_backlog *backlog)
+{
+    int code = HB_OK;
+
+    hb_core_lock(core);
+    if (!known && !core->users.count && !core->erased.length) {
+        await(core, backlog);
+        begin(core, keeper, known);
+        hb_core_unlock(core);
+        return HB_OK;
+    }
+    hb_core_unlock(core);
+    for (size_t part = 0; part < HB_JOURNAL_PARTS && code == HB_OK; part++)
+        code = hb_backlog_take(backlog, part, take_some, core);
+    if (code < 0)
+        return code;
+    hb_backlog_free(backlog);
+    hb_core_lock(core);
+    begin(core, keeper, known);
+    hb_core_unlock(core);
+    return HB_OK;
+}
+
 int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,
                          hb_error *error)
 {
     hearing h = {.core = core, .say = say, .to = to};
-    const hb_journal_reader reader = {
-        .hash = hash_of, .expect = hear_count, .take = hear_lasts, .say = hear_line, .to = &h};
     hb_error own = {0};
 
     if (keeper_of(core))
@@ -579,18 +685,21 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
     bool known = core->users.count > 0 || core->erased.length > 0;
     hb_core_unlock(core);
     hb_keeper *keeper = calloc(1, sizeof *keeper);
-    int code = keeper ? hb_journal_open(folder, key, &reader, &keeper->journal, &own) : HB_ENOMEM;
+    hb_backlog *backlog = hb_backlog_new(core->users.seed);
+    const hb_journal_reader reader = {.backlog = backlog, .say = hear_line, .to = &h};
+    int code = keeper && backlog ? hb_journal_open(folder, key, &reader, &keeper->journal, &own) : HB_ENOMEM;
+    if (code == HB_OK)
+        code = begin_with(core, keeper, known, backlog);
     if (code < 0) {
+        if (keeper)
+            hb_journal_close(keeper->journal);
         free(keeper);
+        hb_backlog_free(backlog);
         report(core, code, &own);
         if (error && code == HB_EJOURNAL)
             *error = own;
         return code;
     }
-    pthread_mutex_init(&keeper->lock, NULL);
-    hb_core_lock(core);
-    begin(core, keeper, known);
-    hb_core_unlock(core);
     report(core, HB_OK, NULL);
     return HB_OK;
 }
@@ -620,6 +729,7 @@ void hb_keeper_free(hb_core *core)
         pthread_mutex_destroy(&core->keeper->lock);
         free(core->keeper);
     }
+    hb_backlog_free(core->backlog);
     free(core->touched);
     free(core->erased.names);
     free(core->gone.users);
@@ -642,7 +752,8 @@ static int note_erased(hb_core *core, const char *name, size_t length)
 int hb_core_forget(hb_core *core, const char *name, size_t length)
 {
     const hb_last gone = {.name = name, .name_length = length, .forgotten = true};
-    int code = HB_OK;
+    hb_user_ref ref;
+    int code;
 
     if (!length || length > HB_JID_MAX)
         return HB_EINVAL;
@@ -653,7 +764,7 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
         pthread_mutex_lock(&keeper->lock);
         hb_core_lock(core);
     }
-    hb_user_ref ref = hb_users_ref(&core->users, name, length);
+    code = find(core, name, length, &ref);
     if (ref)
         hb_slots_forget(core, ref);
     if (!keeper)
@@ -661,7 +772,8 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
     hb_core_unlock(core);
     if (keeper) {
         /* On disk the name stands until the next snapshot. */
-        code = hb_journal_add(keeper->journal, &gone);
+        if (code == HB_OK)
+            code = hb_journal_add(keeper->journal, &gone);
         hb_core_lock(core);
         core->wipe = core->wipe || ref;
         hb_core_unlock(core);
@@ -673,7 +785,7 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
 int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offline_ms, const char *status,
                    size_t status_length)
 {
-    int code = HB_OK;
+    hb_user_ref ref;
 
     if (!length || length > HB_JID_MAX || offline_ms <= 0)
         return HB_EINVAL;
@@ -684,10 +796,11 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
                           .status = status,
                           .status_length = status_length};
     hb_core_lock(core);
-    bool known = hb_users_ref(&core->users, name, length) != HB_NO_USER;
-    if (!known)
+    int code = find(core, name, length, &ref);
+    bool known = ref != HB_NO_USER;
+    if (code == HB_OK && !known)
         code = take(core, &last, hb_users_hash(&core->users, name, length));
-    hb_user_ref ref = hb_users_ref(&core->users, name, length);
+    ref = hb_users_ref(&core->users, name, length);
     if (!known && ref && core->keeper)
         hb_last_touch(core, ref);
     hb_core_unlock(core);
@@ -696,12 +809,12 @@ int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offli
 
 int hb_core_catch_up(hb_core *core, const char *name, size_t length, int64_t offline_ms)
 {
-    int done = 0;
+    hb_user_ref ref;
 
     if (!length || length > HB_JID_MAX || offline_ms <= 0)
         return HB_EINVAL;
     hb_core_lock(core);
-    hb_user_ref ref = hb_users_ref(&core->users, name, length);
+    int done = find(core, name, length, &ref);
     hb_user *user = ref ? hb_user_at(&core->users, ref) : NULL;
     int64_t ms = offline_ms < core->clock.wall_ms ? offline_ms : core->clock.wall_ms;
     if (user && user->sessions == HB_NO_SLOT && hb_user_seen_ms(&core->users, user) < ms &&

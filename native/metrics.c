@@ -144,6 +144,7 @@ int hb_core_metrics(hb_core *core, bool openmetrics, char *out, size_t capacity,
     text t = {.room = capacity, .open = openmetrics};
 
     t.at = out;
+    (void)hb_last_fetch_all(core); /* to count them */
     hb_core_lock(core);
     put_all(&t, core);
     hb_core_unlock(core);

@@ -229,6 +229,7 @@ static int print(json_t *document, char **json, size_t *length)
 
 int hb_core_status(hb_core *core, bool detail, char **json, size_t *length)
 {
+    (void)hb_last_fetch_all(core); /* to count them */
     hb_core_lock(core);
     json_t *document = summary_json(core);
     json_t *decisions = detail ? decisions_json(core) : NULL;
@@ -250,7 +251,8 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
     hb_activity activity;
 
     hb_core_lock(core);
-    int found = hb_core_activity(core, user, length, &activity);
+    int code = hb_last_fetch(core, hb_users_hash(&core->users, user, length));
+    int found = code < 0 ? code : hb_core_activity(core, user, length, &activity);
     int64_t wall_ms = core->clock.wall_ms;
     hb_core_unlock(core);
     if (found <= 0)
@@ -263,7 +265,7 @@ int hb_core_last_activity_json(hb_core *core, const char *user, size_t length, c
                     json_integer(activity.last_ms));
     if (activity.length)
         document = with(document, "status", text_json(activity.status, activity.length));
-    int code = print(document, json, json_length);
+    code = print(document, json, json_length);
     return code < 0 ? code : 1;
 }
 

@@ -202,7 +202,10 @@ static int describe(hb_core *core, const found *user, records *to)
 
 static int list(hb_core *core, heap *h, records *out)
 {
-    int code = look_at_all(core, h);
+    int code = hb_last_fetch_all(core);
+
+    if (code == HB_OK)
+        code = look_at_all(core, h);
 
     /* The worst goes to the end, and so on: what is left is in its order. */
     size_t count = h->count;
@@ -244,7 +247,7 @@ int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length)
 {
     hb_user_ref next = *at;
     records all = {0};
-    int code = HB_OK;
+    int code = hb_last_fetch_all(core);
 
     for (size_t left = HB_USERS_MAX; left && code == HB_OK;) {
         hb_core_lock(core);

@@ -275,7 +275,12 @@ typedef struct hb_activity {
     char status[HB_STATUS_MAX]; /* the last unavailable presence's status, not NUL-terminated */
 } hb_activity;
 
-/* The last activity of a user, by the node of the JID as the server stores it. 1: found, 0: unknown. */
+/*
+ * The last activity of a user, by the node of the JID as the server stores it. 1: found, 0: unknown. The first time
+ * after hb_core_journal_open that anything is asked of one of HB_USER_STRIPES parts of the users, and it was not
+ * flushed yet, it waits until that part is taken from what was read; HB_ENOMEM: there is no memory for it, and nobody
+ * in it is known.
+ */
 int hb_core_last_activity(hb_core *core, const char *user, size_t length, hb_activity *out);
 
 /* Users are kept in so many parts, each with a lock of its own. */
@@ -290,7 +295,7 @@ typedef struct hb_seen {
 
 /*
  * When a user was last seen, as hb_core_last_activity says. 1: found, 0: unknown. Of a user who is not online it waits
- * for nothing but the change of another one in the same part.
+ * for nothing but the change of another one in the same part, but for the first time as said there.
  */
 int hb_core_seen(hb_core *core, const char *user, size_t length, hb_seen *out);
 
@@ -354,12 +359,13 @@ void hb_core_count_changes(hb_core *core, uint32_t *changes);
 
 /*
  * Keeps last activity on disk, in this folder (docs/journal.md): reads what is there, and from then on writes what
- * hb_core_journal_flush finds new. To be called before sessions are opened; if it is called again later, what happened
- * since holds, and what was imported does not where the folder knows of it. key: 32 bytes, or NULL for the folder's
- * own. say is told, in one line each, what was found damaged; it may be NULL. HB_EJOURNAL fills *error: path is the
- * folder, text says what is wrong. Then nothing is kept on disk, and nothing that was is lost: the folder is as it was
- * if a file is not ours to read; if something fails later, what is damaged may be aside already. It may be called again
- * later.
+ * hb_core_journal_flush finds new. When it returns everybody is known, though most of them are only taken from what was
+ * read when they are asked for, or flushed. To be called before sessions are opened; if it is called again later, what
+ * happened since holds, and what was imported does not where the folder knows of it. key: 32 bytes, or NULL for the
+ * folder's own. say is told, in one line each, what was found damaged; it may be NULL. HB_EJOURNAL fills *error: path
+ * is the folder, text says what is wrong. Then nothing is kept on disk, and nothing that was is lost: the folder is as
+ * it was if a file is not ours to read; if something fails later, what is damaged may be aside already. It may be
+ * called again later.
  */
 typedef void hb_core_say(void *to, const char *line);
 int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, hb_core_say *say, void *to,

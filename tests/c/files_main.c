@@ -274,9 +274,8 @@ static void take_one(heard *h, const hb_last *last)
     h->wrong += !right;
 }
 
-static int take(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
+static int take(void *to, const hb_last *lasts, size_t count)
 {
-    (void)hashes;
     for (size_t i = 0; i < count; i++)
         take_one(to, &lasts[i]);
     return HB_OK;

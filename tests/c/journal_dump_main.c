@@ -56,19 +56,13 @@ static void print(const hb_last *last)
     json_decref(line);
 }
 
-static int take(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
+static void print_all(const uint8_t *bytes, size_t good)
 {
-    (void)to;
-    (void)hashes;
-    for (size_t i = 0; i < count; i++)
-        print(&lasts[i]);
-    return HB_OK;
-}
+    hb_frames_cursor c = hb_frames_all(bytes, good);
+    hb_last last;
 
-static void say(void *to, const char *line)
-{
-    (void)to;
-    (void)line;
+    while (hb_frames_next(&c, &last))
+        print(&last);
 }
 
 /* The key in the file of this name beside the one that is to be printed. It may be missing if that is allowed. */
@@ -100,7 +94,6 @@ int main(int argc, char **argv)
     static const char *const found_texts[] = {"whole", "damaged from here on",
                                               "written with another key, or its header is damaged",
                                               "written by a newer version", "no file of the plugin"};
-    static const hb_journal_reader reader = {.take = take, .say = say};
     const char *slash = argc == 2 ? strrchr(argv[1], '/') : NULL;
     const char *base = slash ? slash + 1 : argc == 2 ? argv[1] : "";
     uint8_t key[HB_SEAL_KEY];
@@ -117,10 +110,12 @@ int main(int argc, char **argv)
         return 2;
     uint8_t *bytes = load(argv[1], &length);
     hb_file_kind kind = strstr(base, "snapshot") ? HB_FILE_SNAPSHOT : HB_FILE_JOURNAL;
-    int code = hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records);
+    int code = hb_frames_read(bytes, length, kind, key, NULL, &found, &good, &records);
     /* A change of the key may not have come to its end. */
     if (code == HB_OK && found == HB_FOUND_OTHER_KEY && load_key(argv[1], base, "key.next", true, key))
-        code = hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records);
+        code = hb_frames_read(bytes, length, kind, key, NULL, &found, &good, &records);
+    if (code == HB_OK && hb_frames_count(found, kind))
+        print_all(bytes, good);
     free(bytes);
     (void)fprintf(stderr, "%s: %s; %zu of %zu bytes, %llu records\n", argv[1],
                   code < 0 ? hb_strerror(code) : found_texts[found], good, length, (unsigned long long)records);

@@ -846,6 +846,65 @@ static void test_journal(void **state)
     folder_remove(folder);
 }
 
+/* Who is needed for the first time after the start, and can not be fetched: that is said, and they are there later. */
+static void test_fetched(void **state)
+{
+    (void)state;
+    char folder[FOLDER_PATH];
+    hb_error error;
+    long which = 0;
+    bool again = true;
+    rig r;
+    folder_new(folder);
+    rig_init(&r, 0);
+    assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+    for (int round = 2; round > 0; round--) {
+        assert_true(hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 2000 * round, "Gone fishing", 12) >= 0);
+        assert_true(hb_core_catch_up(r.core, "alice", 5, RIG_WALL_MS - 1000 * round) >= 0);
+        assert_int_equal(hb_core_forget(r.core, "nobody", 6), 0);
+        assert_int_equal(hb_core_journal_flush(r.core, NULL, NULL, &error), HB_OK);
+    }
+    assert_int_equal(hb_core_import(r.core, "bob", 3, RIG_WALL_MS - 3000, "away", 4), 1);
+    while (again) {
+        hb_activity a;
+        hb_seen seen;
+        char *list = NULL;
+        size_t length = 0;
+        const hb_user_query query = {.order = HB_USERS_BY_NAME, .limit = 10};
+        rig_close(&r);
+        rig_init(&r, 0);
+        rig_step(&r, 1);
+        assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+        failed = false;
+        fail_at = ++which;
+        int found = hb_core_last_activity(r.core, "alice", 5, &a);
+        assert_true(found == 1 ? a.seen_ms == RIG_WALL_MS - 1000 : found == HB_ENOMEM);
+        found = hb_core_seen(r.core, "bob", 3, &seen);
+        assert_true(found == 1 ? seen.ms == RIG_WALL_MS - 3000 : found == HB_ENOMEM);
+        int logged_in = hb_core_import(r.core, "bob", 3, RIG_WALL_MS - 9000, NULL, 0);
+        assert_true(logged_in == 0 || logged_in == HB_ENOMEM);
+        int forgotten = hb_core_forget(r.core, "carol", 5);
+        assert_true(forgotten == 0 || forgotten == HB_ENOMEM);
+        int listed = hb_core_users(r.core, &query, &list, &length);
+        assert_true(listed == HB_OK || listed == HB_ENOMEM);
+        int flushed = hb_core_journal_flush(r.core, NULL, NULL, &error);
+        assert_true(flushed == HB_OK || flushed == HB_ENOMEM || flushed == HB_ECRYPTO || flushed == HB_EJOURNAL);
+        again = failed;
+        fail_at = -1;
+        if (listed == HB_OK)
+            hb_string_free(list);
+        assert_int_equal(hb_core_last_activity(r.core, "alice", 5, &a), 1);
+        assert_int_equal(a.seen_ms, RIG_WALL_MS - 1000);
+        assert_int_equal(hb_core_last_activity(r.core, "bob", 3, &a), 1);
+        assert_int_equal(a.seen_ms, RIG_WALL_MS - 3000);
+        assert_int_equal(a.length, 4);
+    }
+    print_message("  fetched: %ld allocations\n", which - 1);
+    assert_in_range(which, 5, 10000);
+    rig_close(&r);
+    folder_remove(folder);
+}
+
 static bool holds(const char *folder, const char *name, const char *text)
 {
     char path[512];
@@ -971,6 +1030,7 @@ int main(void)
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_waking),
         cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_fetched),
         cmocka_unit_test(test_damaged_journal),
         cmocka_unit_test(test_key_of_recording),
     };

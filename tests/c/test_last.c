@@ -12,6 +12,8 @@
 
 #include <jansson.h>
 
+#include "core.h"
+
 #define ORIGIN_US (INT64_C(1000) * 1000000)
 
 static char folder[FOLDER_PATH];
@@ -300,7 +302,7 @@ static void visit(const char *jid)
 
 static void forget_meanwhile(void *to, const char *line)
 {
-    assert_int_equal(hb_core_forget(life.core, to, strlen(to)), 1);
+    assert_int_equal(hb_core_forget(life.core, to, strlen(to)), 0); /* known or not, nobody is here yet */
     hear(NULL, line);
 }
 
@@ -1206,6 +1208,202 @@ static void test_key_and_disk_full(void **state)
 }
 #endif
 
+enum { PEOPLE = 1000 };
+
+static const char *person(int i)
+{
+    static char name[48];
+    text_print(name, sizeof name, i % 10 ? "user%d" : "someone with a long name, number %d", i);
+    return name;
+}
+
+/* Each is in a snapshot, one in three in two journals too, with a younger time; one in seven was forgotten since. */
+static void make_people(void)
+{
+    for (int i = 0; i < PEOPLE; i++)
+        assert_int_equal(hb_core_import(life.core, person(i), strlen(person(i)), RIG_WALL_MS - 90000, "away", 4), 1);
+    assert_int_equal(hb_core_import(life.core, "x", 1, RIG_WALL_MS, NULL, 0), 1);
+    assert_int_equal(hb_core_forget(life.core, "x", 1), 1);
+    flush(); /* so there is a snapshot */
+    for (int64_t ago_ms = 60000; ago_ms >= 30000; ago_ms -= 30000) {
+        for (int i = 0; i < PEOPLE; i += 3)
+            assert_int_equal(hb_core_catch_up(life.core, person(i), strlen(person(i)), RIG_WALL_MS - ago_ms), 1);
+        flush();
+    }
+    for (int i = 0; i < PEOPLE; i += 7)
+        assert_int_equal(hb_core_forget(life.core, person(i), strlen(person(i))), 1);
+    flush();
+}
+
+static int64_t seen_of_person(int i)
+{
+    return i % 7 == 0 ? -1 : i % 3 == 0 ? RIG_WALL_MS - 30000 : RIG_WALL_MS - 90000;
+}
+
+/* As if the last server had died, and this one had just been started: nobody asked for anybody yet. */
+static void start_again(void)
+{
+    crash();
+    assert_true(hb_last_waits(life.core));
+    assert_int_equal(life.core->users.count, 0);
+}
+
+static void check_people(void)
+{
+    for (int i = 0; i < PEOPLE; i++) {
+        hb_activity a = activity_of(person(i));
+        assert_int_equal(a.seen_ms, seen_of_person(i));
+        assert_int_equal(a.length, i % 7 && i % 3 ? 4 : 0);
+    }
+}
+
+/* Users are there when they are needed, whoever needs them, and all that was known of them. */
+static void test_fetched(void **state)
+{
+    (void)state;
+    make_people();
+    start_again();
+    hb_seen seen;
+    assert_int_equal(activity_of(person(9)).seen_ms, seen_of_person(9));
+    assert_in_range(life.core->users.count, 1, PEOPLE / 10);
+    assert_int_equal(hb_core_seen(life.core, person(10), strlen(person(10)), &seen), 1);
+    assert_int_equal(seen.ms, seen_of_person(10));
+    assert_int_equal(hb_core_seen(life.core, person(14), strlen(person(14)), &seen), 0);
+    assert_int_equal(hb_core_seen(life.core, "nobody", 6, &seen), 0);
+    assert_int_equal(activity_of(person(21)).seen_ms, -1);
+    char *json = NULL;
+    size_t length = 0;
+    assert_int_equal(hb_core_last_activity_json(life.core, person(12), strlen(person(12)), &json, &length), 1);
+    hb_string_free(json);
+    assert_int_equal(hb_core_import(life.core, person(11), strlen(person(11)), RIG_WALL_MS, NULL, 0), 0);
+    assert_int_equal(hb_core_catch_up(life.core, person(12), strlen(person(12)), RIG_WALL_MS - 40000), 0);
+    assert_true(hb_last_waits(life.core));
+    check_people();
+    assert_int_equal(life.core->users.count, PEOPLE - (PEOPLE + 6) / 7);
+    flush();
+    assert_false(hb_last_waits(life.core));
+    start_again();
+    check_people();
+}
+
+/* Who comes before anybody asked for them is who they were, and what they do holds. */
+static void test_fetched_by_login(void **state)
+{
+    (void)state;
+    make_people();
+    start_again();
+    hb_token user = rig_login(&life, "user9@example.org/phone", true);
+    hb_activity a = activity_of("user9");
+    assert_true(a.online);
+    assert_int_equal(a.offline_ms, seen_of_person(9));
+    rig_step(&life, 5);
+    assert_int_equal(hb_core_unavailable(life.core, user, "bye", 3, false), HB_OK);
+    assert_int_equal(hb_core_closed(life.core, user), HB_OK);
+    a = activity_of("user9");
+    assert_false(a.online);
+    flush();
+    assert_int_equal(activity_of("user9").offline_ms, a.offline_ms);
+    start_again();
+    assert_int_equal(activity_of("user9").offline_ms, a.offline_ms);
+    assert_int_equal(activity_of("user9").length, 3);
+}
+
+/* Erased before anybody asked for them. */
+static void test_fetched_to_forget(void **state)
+{
+    (void)state;
+    make_people();
+    start_again();
+    assert_int_equal(hb_core_forget(life.core, person(9), strlen(person(9))), 1);
+    assert_int_equal(hb_core_forget(life.core, person(7), strlen(person(7))), 0);
+    assert_int_equal(hb_core_forget(life.core, "nobody", 6), 0);
+    assert_int_equal(activity_of(person(9)).seen_ms, -1);
+    flush();
+    start_again();
+    assert_int_equal(activity_of(person(9)).seen_ms, -1);
+    assert_int_equal(activity_of(person(8)).seen_ms, seen_of_person(8));
+}
+
+/* Nobody is lost though nobody was needed: with a list, a count, and a core that just ends. */
+static void test_not_fetched(void **state)
+{
+    (void)state;
+    const size_t known = PEOPLE - (PEOPLE + 6) / 7;
+    hb_user_query query = {.order = HB_USERS_BY_NAME, .limit = HB_USERS_MAX};
+    char *bytes = NULL;
+    size_t length = 0;
+    uint32_t at = 0;
+    make_people();
+    start_again();
+    assert_int_equal(hb_core_users(life.core, &query, &bytes, &length), HB_OK);
+    hb_string_free(bytes);
+    assert_int_equal(life.core->users.count, known);
+    start_again();
+    assert_int_equal(hb_core_each(life.core, &at, &bytes, &length), HB_OK);
+    hb_string_free(bytes);
+    assert_int_equal(life.core->users.count, known);
+    start_again();
+    assert_int_equal(hb_core_status(life.core, false, &bytes, &length), HB_OK);
+    assert_non_null(strstr(bytes, "\"users\":857,"));
+    hb_string_free(bytes);
+    start_again();
+    rig_close(&life);
+    rig_init(&life, ORIGIN_US);
+    open_journal();
+    check_people();
+}
+
+/* Many records of the same users do not make the index larger. */
+static void test_fetched_memory(void **state)
+{
+    (void)state;
+    enum { MANY = 200000 };
+    char name[16];
+    for (int i = 0; i < MANY; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        assert_int_equal(hb_core_import(life.core, name, 12, RIG_WALL_MS - 90000, NULL, 0), 1);
+    }
+    (void)hb_core_import(life.core, "x", 1, RIG_WALL_MS, NULL, 0);
+    assert_int_equal(hb_core_forget(life.core, "x", 1), 1);
+    flush(); /* so there is a snapshot */
+    for (int i = 0; i < MANY; i++) {
+        text_print(name, sizeof name, "user%08d", i);
+        assert_int_equal(hb_core_catch_up(life.core, name, 12, RIG_WALL_MS - 30000), 1);
+    }
+    rig_close(&life);
+    rig_init(&life, ORIGIN_US);
+    open_journal();
+    flush();
+    assert_int_equal(life.core->users.count, MANY);
+    assert_in_range(life.core->users.bytes, MANY, MANY * 70);
+    assert_int_equal(activity_of(name).seen_ms, RIG_WALL_MS - 30000);
+}
+
+/* A core of any seed finds them, and what it writes is found by the next one. */
+static void test_fetched_by_others(void **state)
+{
+    (void)state;
+    make_people();
+    rig_close(&life);
+    for (int round = 0; round < 3; round++) {
+        hb_core *core;
+        hb_error error;
+        hb_activity a;
+        assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
+        if (round == 1) /* who is here first hears of it by a seed of their own */
+            assert_int_equal(hb_core_import(core, "early", 5, RIG_WALL_MS, NULL, 0), 1);
+        assert_int_equal(hb_core_journal_open(core, folder, NULL, NULL, NULL, &error), HB_OK);
+        for (int i = 0; i < PEOPLE; i++) {
+            int found = hb_core_last_activity(core, person(i), strlen(person(i)), &a);
+            assert_int_equal(found ? a.seen_ms : -1, seen_of_person(i));
+        }
+        assert_int_equal(hb_core_last_activity(core, "early", 5, &a), round > 0);
+        assert_int_equal(hb_core_forget(core, "nobody", 6), 0);
+        hb_core_free(core);
+    }
+    rig_init(&life, ORIGIN_US);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
@@ -1240,6 +1438,12 @@ int main(void)
         with_journal(test_set_back),
         with_journal(test_forget_while_opened),
         with_journal(test_many),
+        with_journal(test_fetched),
+        with_journal(test_fetched_by_login),
+        with_journal(test_fetched_to_forget),
+        with_journal(test_not_fetched),
+        with_journal(test_fetched_by_others),
+        with_journal(test_fetched_memory),
         with_journal(test_misuse),
         with_journal(test_torn),
         with_journal(test_forget_many),

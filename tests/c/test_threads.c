@@ -431,8 +431,73 @@ static void test_all_at_once(void **state)
     assert_int_equal(atomic_load(&wrong), 0);
 }
 
+#define KNOWN 3000
+
+static int name_of(int i, char name[16])
+{
+    return snprintf(name, 16, "user%d", i);
+}
+
+/* Each looks everybody up, from somewhere on; every fourth by another way. */
+static void *looking_up(void *argument)
+{
+    int from = (int)(intptr_t)argument * (KNOWN / WORKERS);
+    for (int k = 0; k < KNOWN; k++) {
+        char name[16];
+        int i = (from + k) % KNOWN;
+        size_t length = (size_t)name_of(i, name);
+        hb_activity activity = {.seen_ms = 0};
+        hb_seen seen = {.ms = 0};
+        if (i % 4)
+            check(hb_core_seen(core, name, length, &seen) == 1 && seen.ms == RIG_WALL_MS - i);
+        else
+            check(hb_core_last_activity(core, name, length, &activity) == 1 && activity.seen_ms == RIG_WALL_MS - i);
+    }
+    return NULL;
+}
+
+/* All of them are fetched meanwhile. */
+static void *fetching(void *argument)
+{
+    (void)argument;
+    check(hb_core_journal_flush(core, NULL, NULL, NULL) == HB_OK);
+    return NULL;
+}
+
+/* A server that was just started is asked for everybody at once: nobody is unknown, or known as of a time before. */
+static void test_fetched_at_once(void **state)
+{
+    (void)state;
+    hb_error error;
+    folder_new(folder);
+    assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
+    assert_int_equal(hb_core_journal_open(core, folder, NULL, NULL, NULL, &error), HB_OK);
+    char name[16];
+    for (int i = 0; i < KNOWN; i++)
+        assert_int_equal(hb_core_import(core, name, (size_t)name_of(i, name), RIG_WALL_MS - 2 * KNOWN, NULL, 0), 1);
+    assert_int_equal(hb_core_import(core, "x", 1, RIG_WALL_MS, NULL, 0), 1);
+    assert_int_equal(hb_core_forget(core, "x", 1), 1);
+    assert_int_equal(hb_core_journal_flush(core, NULL, NULL, &error), HB_OK); /* with a snapshot */
+    for (int i = 0; i < KNOWN; i++)
+        assert_int_equal(hb_core_catch_up(core, name, (size_t)name_of(i, name), RIG_WALL_MS - i), 1);
+    for (int round = 0; round < 20; round++) {
+        pthread_t all[WORKERS + 1];
+        hb_core_free(core);
+        assert_int_equal(hb_core_new(NULL, ORIGIN_US, RIG_WALL_MS, &core), HB_OK);
+        assert_int_equal(hb_core_journal_open(core, folder, NULL, NULL, NULL, &error), HB_OK);
+        for (size_t i = 0; i <= WORKERS; i++)
+            assert_int_equal(pthread_create(&all[i], NULL, i < WORKERS ? looking_up : fetching, (void *)(intptr_t)i),
+                             0);
+        for (size_t i = 0; i <= WORKERS; i++)
+            assert_int_equal(pthread_join(all[i], NULL), 0);
+    }
+    hb_core_free(core);
+    folder_remove(folder);
+    assert_int_equal(atomic_load(&wrong), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_at_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fetched_at_once), cmocka_unit_test(test_all_at_once)};
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }

@@ -8,39 +8,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "frames.h"
+#include "backlog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t key[HB_SEAL_KEY] = {1, 2, 3};
 
+static const uint64_t seed[2] = {4, 5};
+
 /* What is taken. */
 typedef struct taken {
     uint64_t count;
-    uint64_t expected;
     size_t bytes;
-    bool by_parts;
-    size_t part; /* of the last one; without parts 0 */
-    const char *name;
+    size_t part;
+    const char *name; /* of the last one in it */
 } taken;
 
-/* Not a good one: names of all lengths have the same. */
-static uint64_t hash_of(void *to, const hb_last *last)
-{
-    (void)to;
-    return (uint64_t)(unsigned char)last->name[0] << 32 | last->name_length;
-}
-
-static void expect(void *to, uint64_t hash, size_t records)
-{
-    taken *t = to;
-
-    if (!records || (t->name && hb_journal_part(hash) <= t->part))
-        abort();
-    t->expected += records;
-}
-
-static void take_one(taken *t, const hb_last *last, uint64_t hash)
+static void take_one(taken *t, const hb_last *last)
 {
     if (!last->name_length || last->name_length > HB_JID_MAX || last->status_length > HB_STATUS_MAX)
         abort();
@@ -48,40 +32,68 @@ static void take_one(taken *t, const hb_last *last, uint64_t hash)
         t->bytes += (unsigned char)last->name[i];
     for (size_t i = 0; last->status && i < last->status_length; i++)
         t->bytes += (unsigned char)last->status[i];
-    if (t->by_parts && hash != hash_of(t, last))
+    /* In the order of their writing. */
+    if (t->name && last->name <= t->name)
         abort();
-    /* Part by part, and within one in the order of their writing. */
-    size_t part = t->by_parts ? hb_journal_part(hash) : 0;
-    if (t->name && (part < t->part || (part == t->part && last->name <= t->name)))
-        abort();
-    t->part = part;
     t->name = last->name;
     t->count++;
 }
 
-static int take(void *to, const hb_last *lasts, const uint64_t *hashes, size_t count)
+static int take(void *to, const hb_last *lasts, size_t count)
 {
     if (!count || count > HB_JOURNAL_SOME)
         abort();
     for (size_t i = 0; i < count; i++)
-        take_one(to, &lasts[i], hashes[i]);
+        take_one(to, &lasts[i]);
     return HB_OK;
 }
 
+static void take_all(const uint8_t *bytes, size_t good, taken *t)
+{
+    hb_frames_cursor c = hb_frames_all(bytes, good);
+    hb_last last;
+
+    while (hb_frames_next(&c, &last))
+        take_one(t, &last);
+}
+
+static void take_parts(uint8_t *bytes, size_t good, const hb_frames_index *index, uint64_t records, taken *t)
+{
+    hb_backlog *backlog = hb_backlog_new(seed);
+
+    if (!backlog || hb_backlog_add(backlog, bytes, good, index, records) < 0)
+        abort();
+    for (size_t part = 0; part < HB_JOURNAL_PARTS; part++) {
+        uint64_t before = t->count;
+        t->name = NULL;
+        if (hb_backlog_take(backlog, part, take, t) < 0 || t->count - before != hb_backlog_count(backlog, part))
+            abort();
+    }
+    hb_backlog_free(backlog);
+}
+
+/* It is freed. Of a snapshot all or nothing, and as many as it said. */
 static void read_all(uint8_t *bytes, size_t length, hb_file_kind kind, bool by_parts, taken *t)
 {
-    const hb_journal_reader reader = {.hash = by_parts ? hash_of : NULL, .expect = expect, .take = take, .to = t};
+    hb_frames_index index;
     hb_found found = HB_FOUND_WHOLE;
     size_t good = 0;
     uint64_t records = 0;
 
-    *t = (taken){.by_parts = by_parts};
-    if (hb_frames_read(bytes, length, kind, key, &reader, &found, &good, &records) < 0 || good > length)
+    *t = (taken){0};
+    if (hb_frames_read(bytes, length, kind, key, &index, &found, &good, &records) < 0 || good > length)
         abort();
-    /* Of a snapshot all or nothing, and as many as it said. */
-    if (t->count ? t->count != records : kind == HB_FILE_JOURNAL && records)
-        abort();
-    if (t->expected != (by_parts && kind == HB_FILE_SNAPSHOT ? t->count : 0))
+    if (!hb_frames_count(found, kind)) {
+        free(bytes);
+        return;
+    }
+    if (by_parts) {
+        take_parts(bytes, good, &index, records, t);
+    } else {
+        take_all(bytes, good, t);
+        free(bytes);
+    }
+    if (t->count != records)
         abort();
 }
 
@@ -101,11 +113,8 @@ static void read_both(const uint8_t *data, size_t size, hb_file_kind kind)
 {
     taken t[2];
 
-    for (int by_parts = 0; by_parts < 2; by_parts++) {
-        uint8_t *copy = copy_of(data, size);
-        read_all(copy, size, kind, by_parts, &t[by_parts]);
-        free(copy);
-    }
+    for (int by_parts = 0; by_parts < 2; by_parts++)
+        read_all(copy_of(data, size), size, kind, by_parts, &t[by_parts]);
     if (t[0].count != t[1].count || t[0].bytes != t[1].bytes)
         abort();
 }
