@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
@@ -47,6 +48,7 @@ final class Site implements AutoCloseable {
     private final CountDownLatch in;
     private final CountDownLatch ready;
     private final CountDownLatch open = new CountDownLatch(1);
+    private final AtomicBoolean begun = new AtomicBoolean();
     private volatile RuntimeException failure;
 
     Site(Kind kind, OpenfireServer server, int rows) {
@@ -54,9 +56,6 @@ final class Site implements AutoCloseable {
         this.server = server;
         this.in = new CountDownLatch(rows);
         this.ready = new CountDownLatch(rows);
-        Thread opener = new Thread(this::openWhenAllAreReady, "opener");
-        opener.setDaemon(true);
-        opener.start();
     }
 
     /** The settings of a server for the table, to be changed where a row needs others. */
@@ -121,6 +120,7 @@ final class Site implements AutoCloseable {
 
     /** The clients of one row are in; returns when those of all rows are. */
     void awaitAllIn() throws InterruptedException {
+        begin();
         in.countDown();
         await(in);
         Times.sleep(REST);
@@ -137,8 +137,18 @@ final class Site implements AutoCloseable {
 
     /** One row will not come. */
     void absent() {
+        begin();
         in.countDown();
         ready.countDown();
+    }
+
+    /** With the first row: the server may have waited long for other servers by then. */
+    private void begin() {
+        if (begun.compareAndSet(false, true)) {
+            Thread opener = new Thread(this::openWhenAllAreReady, "opener");
+            opener.setDaemon(true);
+            opener.start();
+        }
     }
 
     private static void await(CountDownLatch latch) throws InterruptedException {
