@@ -16,8 +16,8 @@ import org.jivesoftware.openfire.container.Plugin;
  * <p>Users are named by the node of their JID as Openfire stores it: prepared (RFC 7622, section 3.3), as {@code
  * JID.nodeprep} does.
  *
- * <p>Answers come from memory. {@link #of(String)} takes about a microsecond, {@link #lastReadMs} less, {@link #list} one
- * look at everybody, which is some ten milliseconds for a million users; no event waits for it.
+ * <p>Answers come from memory. {@link #of(String)} is one lookup, {@link #lastReadMs} a shorter one, {@link #list} a look at
+ * everybody, a few at a time, so that no event waits for it.
  *
  * <p>Threads: any. When the plugin is unloaded everybody is unknown and lists are empty: ask the plugin again then.
  */
