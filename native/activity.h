@@ -54,7 +54,10 @@ typedef struct hb_user {
 #define HB_USER_LONG 0x80u    /* the name is here */
 #define HB_USER_MARKS 0xffu
 
-/* While a journal is opened: whether somebody is, or was, here since we are, of whom it can tell nothing new. */
+/*
+ * While what was read from the journal is taken: whether somebody is, or was, here since we are, of whom it can tell
+ * nothing new. Of those who are HB_COMING nobody is.
+ */
 static inline bool hb_user_is_ours(const hb_user *user)
 {
     return user->sessions != HB_NO_SLOT || user->end & HB_USER_TOUCHED;

@@ -457,6 +457,9 @@ static inline bool hb_last_waits(const hb_core *core)
 /* Those of the stripe of this hash are here. HB_ENOMEM: they are not. With all of the core held. */
 int hb_last_fetch(hb_core *core, uint64_t hash);
 
+/* All of them for whom there is memory. The same. */
+void hb_last_fetch_held(hb_core *core);
+
 /* The same by the name, and all of them. With nothing held. */
 int hb_last_fetch_name(hb_core *core, const char *name, size_t length);
 int hb_last_fetch_all(hb_core *core);

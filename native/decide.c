@@ -188,6 +188,9 @@ static void fetch_counts(const hb_core *core)
 void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
 {
     uint32_t before = core->clock.tick;
+
+    if (wall_ms < core->clock.wall_ms && hb_last_waits(core))
+        hb_last_fetch_held(core); /* their times are of the clock as it was */
     int64_t set_back = hb_clock_advance(&core->clock, now_us, wall_ms);
 
     if (set_back) {

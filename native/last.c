@@ -438,17 +438,17 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
         keeper->tries = 0;
     if (away && waits)
         return HB_EJOURNAL;
-    int code = hb_last_fetch_all(core); /* no snapshot without them */
-    if (code < 0)
-        return code;
-    sweep(core);
-    if (!last)
+    int fetched = hb_last_fetch_all(core);
+    if (fetched == HB_OK)
+        sweep(core);
+    if (fetched == HB_OK && !last)
         change_key(h);
     /* Before the snapshot, so that it is on disk even if there is no room for that one. */
-    if (!hb_journal_away(keeper->journal))
-        code = write_changes(core, error);
+    int code = hb_journal_away(keeper->journal) ? HB_OK : write_changes(core, error);
     if (code < 0)
         return code;
+    if (fetched < 0)
+        return fetched; /* no snapshot without them */
     hb_core_lock(core);
     bool all = core->touched_all;
     bool due = all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
@@ -508,6 +508,39 @@ static int take_some(void *to, const hb_last *lasts, size_t count)
 
 _Static_assert(HB_JOURNAL_PARTS == HB_USER_STRIPES, "a stripe of users is a part of a snapshot");
 
+/*
+ * Whoever was forgotten before it was opened, and did not come back, and whoever was when they could not be fetched, if
+ * they are here.
+ */
+static void forget_erased(hb_core *core)
+{
+    char *names = core->erased.names;
+    char *kept = names;
+
+    if (!core->erased.length)
+        return;
+    /* Also who was forgotten when already taken from the folder: it still has them. */
+    core->wipe = true;
+    const char *end = names + core->erased.length;
+    for (const char *name = names; name < end;) {
+        size_t size = strlen(name) + 1;
+        uint64_t hash = hb_users_hash(&core->users, name, size - 1);
+        hb_user_ref ref = hb_users_known(&core->users, hash, name, size - 1);
+        if (ref && !hb_user_is_ours(hb_user_at(&core->users, ref)))
+            hb_slots_forget(core, ref);
+        if (core->users.stripes[hb_stripe_of(hash)].arrival != HB_HERE) {
+            memmove(kept, name, size);
+            kept += size;
+        }
+        name += size;
+    }
+    core->erased.length = (size_t)(kept - names);
+    if (!core->erased.length) {
+        free(names);
+        core->erased.names = NULL;
+    }
+}
+
 /* With the core's lock held. */
 static int fetch(hb_core *core, size_t stripe)
 {
@@ -519,7 +552,15 @@ static int fetch(hb_core *core, size_t stripe)
     hb_users_reserve(users, stripe, hb_backlog_users(core->backlog, stripe));
     int code = hb_backlog_take(core->backlog, stripe, take_held, core);
     hb_users_set_arrival(users, stripe, code < 0 ? HB_AWAITED : HB_HERE);
+    if (code == HB_OK)
+        forget_erased(core);
     return code;
+}
+
+void hb_last_fetch_held(hb_core *core)
+{
+    for (size_t stripe = 0; stripe < HB_USER_STRIPES; stripe++)
+        (void)fetch(core, stripe);
 }
 
 int hb_last_fetch(hb_core *core, uint64_t hash)
@@ -539,8 +580,15 @@ static int find(hb_core *core, const char *name, size_t length, hb_user_ref *out
 
 int hb_last_fetch_name(hb_core *core, const char *name, size_t length)
 {
+    uint64_t hash = hb_users_hash(&core->users, name, length);
+
+    hb_users_lock(&core->users, hash);
+    bool here = core->users.stripes[hb_stripe_of(hash)].arrival == HB_HERE;
+    hb_users_unlock(&core->users, hash);
+    if (here)
+        return HB_OK;
     hb_core_lock(core);
-    int code = hb_last_fetch(core, hb_users_hash(&core->users, name, length));
+    int code = hb_last_fetch(core, hash);
     hb_core_unlock(core);
     return code;
 }
@@ -604,23 +652,6 @@ static void report(hb_core *core, int code, const hb_error *error)
         r->written = hb_journal_written(core->keeper->journal);
     }
     hb_core_unlock(core);
-}
-
-/* Whoever was forgotten before it was opened, and did not come back. */
-static void forget_erased(hb_core *core)
-{
-    const char *end = core->erased.names + core->erased.length;
-
-    for (const char *name = core->erased.names; name < end; name += strlen(name) + 1) {
-        hb_user_ref ref = hb_users_ref(&core->users, name, strlen(name));
-        if (ref && !hb_user_is_ours(hb_user_at(&core->users, ref)))
-            hb_slots_forget(core, ref);
-    }
-    /* Also who was forgotten when already taken from the folder: it still has them. */
-    core->wipe = core->wipe || core->erased.length > 0;
-    free(core->erased.names);
-    core->erased.names = NULL;
-    core->erased.length = 0;
 }
 
 /* It was opened: from here on those who change are marked. */
@@ -753,7 +784,7 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
 {
     const hb_last gone = {.name = name, .name_length = length, .forgotten = true};
     hb_user_ref ref;
-    int code;
+    int code = HB_OK;
 
     if (!length || length > HB_JID_MAX)
         return HB_EINVAL;
@@ -764,22 +795,22 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
         pthread_mutex_lock(&keeper->lock);
         hb_core_lock(core);
     }
-    code = find(core, name, length, &ref);
+    bool waits = find(core, name, length, &ref) < 0;
     if (ref)
         hb_slots_forget(core, ref);
-    if (!keeper)
+    if (!keeper || waits)
         code = note_erased(core, name, length);
     hb_core_unlock(core);
     if (keeper) {
         /* On disk the name stands until the next snapshot. */
-        if (code == HB_OK)
-            code = hb_journal_add(keeper->journal, &gone);
+        int added = hb_journal_add(keeper->journal, &gone);
+        code = code < 0 ? code : added;
         hb_core_lock(core);
-        core->wipe = core->wipe || ref;
+        core->wipe = core->wipe || ref || waits;
         hb_core_unlock(core);
         pthread_mutex_unlock(&keeper->lock);
     }
-    return code < 0 ? code : ref != HB_NO_USER;
+    return code < 0 ? code : ref != HB_NO_USER || waits;
 }
 
 int hb_core_import(hb_core *core, const char *name, size_t length, int64_t offline_ms, const char *status,

@@ -384,7 +384,7 @@ int hb_core_journal_flush(hb_core *core, hb_core_say *say, void *to, hb_error *e
 /*
  * Forgets a user: in memory now; after a crash too once hb_core_journal_flush has returned HB_OK; and the last trace on
  * disk goes with a snapshot, which the next flush makes, or one within a minute if there was one in the last minute.
- * 1: done, 0: unknown.
+ * 1: done, or to be done as soon as there is memory to look for them; 0: unknown.
  */
 int hb_core_forget(hb_core *core, const char *name, size_t length);
 

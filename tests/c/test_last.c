@@ -95,6 +95,11 @@ static hb_activity activity_of(const char *user)
     return a;
 }
 
+static void import(const char *user, int64_t offline_ms)
+{
+    assert_int_equal(hb_core_import(life.core, user, strlen(user), offline_ms, NULL, 0), 1);
+}
+
 static void flush(void)
 {
     hb_error error;
@@ -602,11 +607,6 @@ static unsigned long generation(void)
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
-static void import(const char *user, int64_t offline_ms)
-{
-    assert_int_equal(hb_core_import(life.core, user, strlen(user), offline_ms, NULL, 0), 1);
-}
-
 /* Two years are the most, from the start on. */
 static void test_retention(void **state)
 {
@@ -726,6 +726,21 @@ static void test_set_back(void **state)
     assert_int_equal(seen, RIG_WALL_MS + 10000 - 3600 * 1000);
     crash();
     assert_int_equal(activity_of("alice").seen_ms, seen);
+}
+
+/* The same before anybody asked for them. */
+static void test_fetched_after_set_back(void **state)
+{
+    (void)state;
+    import("alice", RIG_WALL_MS - 1000);
+    flush();
+    crash();
+    life.wall_ms -= 3600 * 1000;
+    rig_step(&life, 12);
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS - 1000 - 3600 * 1000);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS - 1000 - 3600 * 1000);
 }
 
 /* Many users of more than a chunk, over a snapshot. */
@@ -1436,6 +1451,7 @@ int main(void)
         with_journal(test_import),
         with_journal(test_retention),
         with_journal(test_set_back),
+        with_journal(test_fetched_after_set_back),
         with_journal(test_forget_while_opened),
         with_journal(test_many),
         with_journal(test_fetched),
