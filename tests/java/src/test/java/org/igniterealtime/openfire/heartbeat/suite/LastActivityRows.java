@@ -54,6 +54,11 @@ final class LastActivityRows {
         return answer.contains("type=\"result\"") && seconds.find() ? Long.parseLong(seconds.group(1)) : NONE;
     }
 
+    /** A byte counts from the beginning of its tick, now is the beginning of the last one, and seconds are whole. */
+    private static boolean fits(String answer, double ago) {
+        return seconds(answer) <= ago + TICK && seconds(answer) >= ago - TOLERANCE;
+    }
+
     /** Who may not know is told the same of everybody, be they there, away, never seen or nobody at all. */
     private static void asked(Stage stage) throws Exception {
         stage.people("here", "away", "never", "stranger");
@@ -80,7 +85,7 @@ final class LastActivityRows {
             stage.must(told.equals(nobody), "a stranger is told the same of " + part + ": " + told + ", not " + nobody);
         }
         stage.must(hereTold == 0, "who is here: " + hereTold, contact);
-        stage.must(seconds(ofAway) <= ago && seconds(ofAway) >= ago - TOLERANCE, "who is away: " + ofAway, contact);
+        stage.must(fits(ofAway, ago), "who is away: " + ofAway, contact);
         stage.must(ofAway.contains(">gone fishing<"), "with the status: " + ofAway, contact);
         String ofNever = ask(stage, contact, "never");
         stage.must(seconds(ofNever) == NONE && ofNever.contains("<item-not-found"), "never here: " + ofNever, contact);
@@ -110,7 +115,7 @@ final class LastActivityRows {
         stage.saw(String.format(Locale.ROOT, "a colleague is told %d s, then %d s after %.1f s", seconds(here), seconds(away), ago));
         stage.must(!before, "before they share a group, nothing is told");
         stage.must(seconds(here) == 0, "of who is here: " + here, colleague);
-        stage.must(seconds(away) <= ago && seconds(away) >= ago - TOLERANCE, "of who left: " + away, colleague);
+        stage.must(fits(away, ago), "of who left: " + away, colleague);
         stage.must(away.contains(">at lunch<"), "with the status: " + away, colleague);
         stage.must(refused.contains("<forbidden"), "to others nothing is told: " + refused, outside);
     }
@@ -142,6 +147,6 @@ final class LastActivityRows {
                 Locale.ROOT, "%d s while it waits, %d s when it is over, %.1f s after its last byte", seconds(waiting),
                 seconds(over), ago));
         stage.must(!told && seconds(waiting) == 0, "while it can be resumed it is online: " + waiting, contact);
-        stage.must(seconds(over) <= ago && seconds(over) >= ago - TOLERANCE, "then its last byte counts: " + over, contact);
+        stage.must(fits(over, ago), "then its last byte counts: " + over, contact);
     }
 }
