@@ -112,16 +112,26 @@ void hb_frames_end(hb_frames *frames)
     frames->file = HB_NO_FILE;
 }
 
-int hb_frames_add(hb_frames *frames, const hb_last *last)
+/* Where the next record goes; there is room for any. HB_EFULL, HB_ENOMEM: nowhere. */
+static int next_record(hb_frames *frames, uint8_t **out)
 {
-    if (!last->name_length || last->name_length > HB_JID_MAX || last->status_length > HB_STATUS_MAX)
-        return HB_EINVAL;
     if (frames->length >= FRAME_MAX)
         return HB_EFULL;
     int code = make_room(frames, RECORD_MAX);
+    if (code == HB_OK)
+        *out = frames->bytes + LENGTH + frames->length;
+    return code;
+}
+
+int hb_frames_add(hb_frames *frames, const hb_last *last)
+{
+    uint8_t *at = NULL;
+
+    if (!last->name_length || last->name_length > HB_JID_MAX || last->status_length > HB_STATUS_MAX)
+        return HB_EINVAL;
+    int code = next_record(frames, &at);
     if (code < 0)
         return code;
-    uint8_t *at = frames->bytes + LENGTH + frames->length;
     const uint8_t *begin = at;
     *at++ = last->forgotten ? RECORD_FORGOTTEN : RECORD_USER;
     put(at, last->name_length, 2);
@@ -145,12 +155,10 @@ int hb_frames_add(hb_frames *frames, const hb_last *last)
 
 int hb_frames_part(hb_frames *frames, const uint64_t seed[2], size_t part)
 {
-    if (frames->length >= FRAME_MAX)
-        return HB_EFULL;
-    int code = make_room(frames, RECORD_MAX);
+    uint8_t *at = NULL;
+    int code = next_record(frames, &at);
     if (code < 0)
         return code;
-    uint8_t *at = frames->bytes + LENGTH + frames->length;
     *at = RECORD_PART;
     put(at + 1, part, 2);
     put(at + 3, seed[0], 8);
