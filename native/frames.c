@@ -118,9 +118,10 @@ static int next_record(hb_frames *frames, uint8_t **out)
     if (frames->length >= FRAME_MAX)
         return HB_EFULL;
     int code = make_room(frames, RECORD_MAX);
-    if (code == HB_OK)
-        *out = frames->bytes + LENGTH + frames->length;
-    return code;
+    if (code < 0)
+        return code;
+    *out = frames->bytes + LENGTH + frames->length;
+    return HB_OK;
 }
 
 int hb_frames_add(hb_frames *frames, const hb_last *last)
