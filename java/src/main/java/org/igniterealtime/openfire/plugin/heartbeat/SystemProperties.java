@@ -5,8 +5,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Has Openfire list our properties, with their descriptions (i18n), on its page of system properties. It can since 4.5;
- * before, and if it does not like them, they are plain properties. They are read as plain properties in any case.
+ * Has Openfire list our properties on its page of system properties. It can since 4.4, and finds their descriptions
+ * (i18n) since 4.5; before, and if it does not like them, they are plain properties. They are read as plain properties
+ * in any case.
  */
 final class SystemProperties {
     private static final Logger Log = LoggerFactory.getLogger(SystemProperties.class);
@@ -39,7 +40,7 @@ final class SystemProperties {
         try {
             change.make();
         } catch (ClassNotFoundException e) {
-            // An Openfire before 4.5: there is no list.
+            // An Openfire before 4.4: there is no list.
         } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
             Log.warn("Openfire does not list the properties of this plugin: {}", e.toString());
         }
