@@ -191,7 +191,7 @@ native: $(LIBRARY)
 ## plugin: build/heartbeat.jar
 plugin: $(PLUGIN)
 
-## test: everything below but fmt; goes on after a failure and counts
+## test: every test for this machine; goes on after a failure and counts
 test:
 	+@tests/run-all "$(MAKE) --no-print-directory FUZZ_SECONDS=10" plugin "$(TESTS_THAT_COMPUTE) | $(TESTS_THAT_WAIT)" \
 	    $(TESTS_THAT_TIME)
@@ -273,14 +273,14 @@ ifneq ($(OPENFIRE_HOME),)
 	    -Dopenfire.home=$(abspath $(OPENFIRE_HOME)) $(if $(ONLY),-Dit.test='$(ONLY)')
 	$(if $(ONLY),,$(call run-crash,20,$(OPENFIRE_HOME)))
 else
-	@echo "skipped: the suite on an installed Openfire. Set OPENFIRE_HOME to a folder with Openfire 4.8 or later in it"
+	@echo "skipped: the suite on an installed Openfire. Set OPENFIRE_HOME to a folder with Openfire 4.2 or later in it"
 endif
 
 ## test-crash: kills a server under traffic, 20 times; see crash
 test-crash: $(PLUGIN) | $(BUILD)/log
 	$(call run-crash,20,)
 
-## crash: kills a server under traffic, ROUNDS=100 times, and asks it afterwards when everybody was last here
+## crash: kills a server under traffic, ROUNDS=100 times, and asks it afterwards when everybody was last here; OPENFIRE_HOME=DIR
 crash: $(PLUGIN) | $(BUILD)/log
 	$(check-home)
 	$(call run-crash,$(ROUNDS),$(OPENFIRE_HOME))
@@ -289,7 +289,7 @@ crash: $(PLUGIN) | $(BUILD)/log
 test-soak: $(PLUGIN) | $(BUILD)/log
 	$(call run-soak,5,300,1,)
 
-## soak: people come and go for MINUTES=30, SESSIONS=2000, SEED=1; nothing may grow (build/report/soak.svg), nothing be forgotten
+## soak: people come and go for MINUTES=30, SESSIONS=2000, SEED=1; nothing may grow (build/report/soak.svg), nothing be forgotten; OPENFIRE_HOME=DIR
 soak: $(PLUGIN) | $(BUILD)/log
 	$(check-home)
 	$(call run-soak,$(MINUTES),$(SESSIONS),$(SEED),$(OPENFIRE_HOME))

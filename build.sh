@@ -1,7 +1,7 @@
 #!/bin/bash
 #
 # The door for users: checks what is needed, installs what is missing (root on Debian) or says what to install, and
-# calls make. Nothing else of the machine is touched.
+# calls make. Else nothing of the machine is touched but caches in the home directory.
 set -euo pipefail
 cd "$(dirname "$0")"
 # Where Debian keeps commands like nft, which is not on everybody's PATH.
@@ -12,7 +12,7 @@ usage() {
 ./build.sh plugin          build the plugin and print where it is
 ./build.sh dist            build the plugin for every platform, test what can be tested, print where it is
 ./build.sh demo [--stay]   start a server with the plugin and watch what it does (--stay: keep the server up)
-./build.sh test            every test
+./build.sh test            every test of the plugin for this machine
 ./build.sh help            this text; `make help` lists what developers need
 END
 }

@@ -139,8 +139,8 @@ public final class LastActivityService {
     }
 
     /**
-     * Forgets a user: in memory at once, on disk within a minute. If the user is online, what comes after is noted again from
-     * the next login on.
+     * Forgets a user: in memory at once, on disk by default within a minute. If the user is online, what comes after is noted
+     * again from the next login on.
      *
      * @return whether anything was known
      */
