@@ -172,6 +172,8 @@ static bool link_user(hb_core *core, uint32_t slot, uint64_t hash, const char *n
         return false;
     }
     hb_slot_link(core, slot, ref);
+    if (hb_core_cell_tick(core, slot) < core->clock.tick)
+        hb_last_touch(core, ref); /* whoever looked at the cell since did not know whose it is */
     hb_user_unlock(&core->users, hb_user_at(&core->users, ref));
     return true;
 }
@@ -533,6 +535,7 @@ static int resume(hb_core *core, uint32_t from, uint32_t to)
         const hb_user *user = hb_user_of(core, from);
         hb_user_lock(&core->users, user);
         hb_slot_link(core, to, old->user);
+        hb_last_touch(core, old->user);
         hb_slot_unlink(core, from);
         hb_user_unlock(&core->users, user);
     }

@@ -23,7 +23,7 @@
 struct hb_keeper {
     pthread_mutex_t lock; /* of the journal, taken before the core's */
     hb_journal *journal;
-    uint32_t tick; /* reads before it were written */
+    uint32_t tick; /* reads before it were written, or belong to who is touched */
     unsigned tries;
     bool failed;        /* the last snapshot */
     int64_t oldest_ms;  /* who was not here since is forgotten; 0: nobody is */
@@ -136,6 +136,10 @@ static int add_read(hb_core *core, size_t first, size_t count)
 
 /* All that follows with the keeper's lock held, and the core's not. */
 
+/*
+ * First who was read from: whoever leaves meanwhile is touched by that. A read is written into its cell a moment after
+ * the tick that it is of was read, so those of the tick before are looked at once more.
+ */
 static int gather(hb_core *core, hb_error *error)
 {
     bool more = true;
@@ -144,14 +148,6 @@ static int gather(hb_core *core, hb_error *error)
     hb_core_lock(core);
     uint32_t tick = core->clock.tick;
     hb_core_unlock(core);
-    while (more && code == HB_OK) {
-        hb_core_lock(core);
-        code = add_touched(core, &more);
-        hb_core_unlock(core);
-        if (code == HB_OK)
-            code = hb_journal_drain(core->keeper->journal, error);
-    }
-    more = true;
     for (size_t at = 0; more && code == HB_OK; at += CHUNK) {
         hb_core_lock(core);
         more = at < core->page_count * HB_PAGE_CELLS;
@@ -161,7 +157,15 @@ static int gather(hb_core *core, hb_error *error)
         if (code == HB_OK)
             code = hb_journal_drain(core->keeper->journal, error);
     }
-    core->keeper->tick = tick;
+    more = true;
+    while (more && code == HB_OK) {
+        hb_core_lock(core);
+        code = add_touched(core, &more);
+        hb_core_unlock(core);
+        if (code == HB_OK)
+            code = hb_journal_drain(core->keeper->journal, error);
+    }
+    core->keeper->tick = tick ? tick - 1 : 0;
     return code;
 }
 

@@ -197,6 +197,57 @@ static void test_which_time(void **state)
     assert_int_equal(a.last_ms, a.seen_ms);
 }
 
+/* What was read before anybody knew whose session it is, and written before that too. */
+static void test_read_before_bound(void **state)
+{
+    (void)state;
+    hb_token old;
+    hb_token first = rig_login(&life, "carol@example.org/phone", true);
+    rig_step(&life, 5);
+    hb_token bob = rig_open(&life);
+    hb_token next = rig_open(&life);
+    rig_step(&life, 8);
+    flush();
+    flush();
+    /* Of a connection that was there before us, and has been silent since. */
+    assert_int_equal(hb_core_open(life.core, HB_TCP, 0, life.now_us - 60000000, life.now_us - 4000000, &old), HB_OK);
+    assert_int_equal(hb_core_bound(life.core, old, "alice@example.org/phone", 23, false), HB_OK);
+    assert_int_equal(hb_core_bound(life.core, bob, "bob@example.org/phone", 21, false), HB_OK);
+    assert_int_equal(hb_core_resumed(life.core, first, next), HB_OK);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 4000);
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS + 5000);
+    assert_int_equal(activity_of("carol").seen_ms, RIG_WALL_MS + 5000);
+    /* They are known now. */
+    bob = rig_open(&life);
+    rig_step(&life, rig_second(&life) + 3);
+    flush();
+    flush();
+    assert_int_equal(hb_core_bound(life.core, bob, "bob@example.org/phone", 21, false), HB_OK);
+    int64_t seen_ms = activity_of("bob").seen_ms;
+    assert_true(seen_ms > RIG_WALL_MS + 5000);
+    flush();
+    crash();
+    assert_int_equal(activity_of("bob").seen_ms, seen_ms);
+}
+
+/* Who reads knew the tick before, and writes it into the cell when the next one has been looked at. */
+static void test_read_late(void **state)
+{
+    (void)state;
+    hb_token alice = rig_login(&life, "alice@example.org/phone", true);
+    rig_step(&life, 5);
+    uint32_t tick = life.tick;
+    rig_step(&life, 6);
+    flush();
+    __atomic_store_n(rig_cell(&life, alice), tick, __ATOMIC_RELAXED);
+    rig_step(&life, 7);
+    flush();
+    crash();
+    assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS + 5000);
+}
+
 /* Only who was read from since is written again. */
 static void test_quiet(void **state)
 {
@@ -1442,6 +1493,8 @@ int main(void)
         with_journal(test_crash),
         with_journal(test_recorded),
         with_journal(test_quiet),
+        with_journal(test_read_before_bound),
+        with_journal(test_read_late),
         with_journal(test_forget),
         with_journal(test_which_time),
         with_journal(test_catch_up),
