@@ -662,6 +662,9 @@ int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_rea
     }
     if (code == HB_OK)
         code = begin_log(journal, error);
+    /* As the server may have died before it was done, or could not do it then. */
+    if (code == HB_OK && journal->kept)
+        (void)each_file(journal, remove_old, journal, NULL);
     free(h.journals);
     if (code < 0) {
         hb_journal_close(journal);
@@ -758,6 +761,13 @@ static void drop_log(hb_journal *journal)
     journal->files--;
     file_name(name, "journal", journal->generation);
     (void)hb_folder_remove(journal->place, name);
+}
+
+void hb_journal_abandon(hb_journal *journal)
+{
+    if (journal && !hb_journal_away(journal))
+        drop_log(journal);
+    hb_journal_close(journal);
 }
 
 void hb_journal_snapshot_drop(hb_journal *journal)

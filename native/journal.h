@@ -72,6 +72,9 @@ int hb_journal_open(const char *folder, const uint8_t *key, const hb_journal_rea
 /* What was added and not flushed is lost. NULL is allowed. */
 void hb_journal_close(hb_journal *journal);
 
+/* As if it had not been opened, for who can not take what was read: nothing was added to it. NULL is allowed. */
+void hb_journal_abandon(hb_journal *journal);
+
 /* Nothing is written to disk. While the journal is away nothing is kept either. */
 int hb_journal_add(hb_journal *journal, const hb_last *last);
 

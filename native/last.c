@@ -455,10 +455,10 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
         return fetched; /* no snapshot without them */
     hb_core_lock(core);
     bool all = core->touched_all;
-    bool due = all || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
+    bool due = all || keeper->failed || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
     hb_core_unlock(core);
     if (!due && !hb_journal_away(keeper->journal) && !hb_journal_wants_snapshot(keeper->journal))
-        return keeper->failed ? HB_EJOURNAL : HB_OK; /* as the last one said, until one does not fail */
+        return HB_OK;
     return waits ? HB_EJOURNAL : snapshot(core, error);
 }
 
@@ -727,7 +727,7 @@ int hb_core_journal_open(hb_core *core, const char *folder, const uint8_t *key, 
         code = begin_with(core, keeper, known, backlog);
     if (code < 0) {
         if (keeper)
-            hb_journal_close(keeper->journal);
+            hb_journal_abandon(keeper->journal);
         free(keeper);
         hb_backlog_free(backlog);
         report(core, code, &own);
@@ -790,7 +790,7 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
     hb_user_ref ref;
     int code = HB_OK;
 
-    if (!length || length > HB_JID_MAX)
+    if (!length || length > HB_JID_MAX || memchr(name, '\0', length))
         return HB_EINVAL;
     hb_core_lock(core);
     hb_keeper *keeper = core->keeper; /* for good, if there is one */
@@ -808,10 +808,12 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
     if (keeper) {
         /* On disk the name stands until the next snapshot. */
         int added = hb_journal_add(keeper->journal, &gone);
-        code = code < 0 ? code : added;
         hb_core_lock(core);
         core->wipe = core->wipe || ref || waits;
+        core->touched_all = core->touched_all || added < 0; /* a snapshot at once, which says it too */
         hb_core_unlock(core);
+        if (added < 0)
+            keeper->tries = AWAY_FLUSHES; /* and the next flush says why, if it can not be made either */
         pthread_mutex_unlock(&keeper->lock);
     }
     return code < 0 ? code : ref != HB_NO_USER || waits;

@@ -237,6 +237,47 @@ void folder_empty(const char *path)
     folder_each(path, remove_file, NULL);
 }
 
+static void copy_file(void *to, const char *file, const char *name)
+{
+    static char bytes[1 << 20];
+    char path[FOLDER_PATH + 64];
+    /* Nobody else can read it on Windows, and nothing is in it. */
+    if (strcmp(name, "lock") == 0)
+        return;
+    text_print(path, sizeof path, "%s/%s", (const char *)to, name);
+    FILE *in = fopen(file, "rb");
+    FILE *out = fopen(path, "wb");
+    assert_true(in && out);
+    size_t length = fread(bytes, 1, sizeof bytes, in);
+    assert_int_equal(fwrite(bytes, 1, length, out), length);
+    fclose(in);
+    fclose(out);
+}
+
+void folder_copy(const char *from, char *to)
+{
+    folder_each(from, copy_file, to);
+}
+
+struct of_kind {
+    const char *prefix;
+    int count;
+};
+
+static void count_kind(void *to, const char *file, const char *name)
+{
+    struct of_kind *files = to;
+    (void)file;
+    files->count += strncmp(name, files->prefix, strlen(files->prefix)) == 0;
+}
+
+int folder_count(const char *path, const char *prefix)
+{
+    struct of_kind files = {.prefix = prefix};
+    folder_each(path, count_kind, &files);
+    return files.count;
+}
+
 void folder_remove(const char *path)
 {
     folder_empty(path);

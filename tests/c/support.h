@@ -96,6 +96,12 @@ void folder_new(char path[FOLDER_PATH]);
 void folder_each(const char *path, void (*visit)(void *to, const char *file, const char *name), void *to);
 void folder_empty(const char *path);
 
+/* Its files as they are now, to another folder, in which the others stay. Not the lock, which a core may hold. */
+void folder_copy(const char *from, char *to);
+
+/* Files whose name begins so. */
+int folder_count(const char *path, const char *prefix);
+
 /* With the files in it. */
 void folder_remove(const char *path);
 

@@ -820,6 +820,8 @@ static void test_journal(void **state)
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
             assert_true(codes[i] >= 0 ||
                         (failed && (codes[i] == HB_ENOMEM || codes[i] == HB_ECRYPTO || codes[i] == HB_EJOURNAL)));
+        if (opened < 0)
+            assert_int_equal(folder_count(folder, "journal-"), 0);
         /* There is memory again. */
         if (opened < 0)
             assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
@@ -844,6 +846,84 @@ static void test_journal(void **state)
     print_message("  journal: %ld allocations\n", which - 1);
     assert_in_range(which, 30, 10000);
     folder_remove(folder);
+}
+
+/* What was read can not be taken, as somebody is known already: nothing is left of the attempt. */
+static void test_journal_known(void **state)
+{
+    (void)state;
+    char folder[FOLDER_PATH];
+    hb_error error;
+    rig r;
+    folder_new(folder);
+    rig_init(&r, 0);
+    assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+    assert_int_equal(hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 1000, "Gone fishing", 12), 1);
+    rig_close(&r);
+    int before = folder_count(folder, "journal-");
+    long which = 0;
+    bool again = true;
+    while (again) {
+        rig_init(&r, 0);
+        assert_int_equal(hb_core_import(r.core, "bob", 3, RIG_WALL_MS - 2000, NULL, 0), 1);
+        failed = false;
+        fail_at = ++which;
+        int opened = hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error);
+        again = failed;
+        fail_at = -1;
+        assert_int_equal(folder_count(folder, "journal-"), opened < 0 ? before : before + 1);
+        if (opened == HB_OK)
+            assert_int_equal(hb_core_last_activity(r.core, "alice", 5, &(hb_activity){0}), 1);
+        rig_close(&r);
+        before = folder_count(folder, "journal-");
+    }
+    print_message("  journal, known: %ld allocations\n", which - 1);
+    assert_in_range(which, 5, 10000);
+    folder_remove(folder);
+}
+
+/* Who is gone from memory is gone for good when a flush has said so, whatever there was no memory for. */
+static void test_forget(void **state)
+{
+    (void)state;
+    long which = 0;
+    bool again = true;
+    while (again) {
+        char folder[FOLDER_PATH];
+        char copy[FOLDER_PATH];
+        hb_error error;
+        hb_activity a;
+        rig r;
+        folder_new(folder);
+        folder_new(copy);
+        rig_init(&r, 0);
+        assert_int_equal(hb_core_journal_open(r.core, folder, NULL, NULL, NULL, &error), HB_OK);
+        assert_int_equal(hb_core_import(r.core, "alice", 5, RIG_WALL_MS - 1000, NULL, 0), 1);
+        assert_int_equal(hb_core_import(r.core, "bob", 3, RIG_WALL_MS - 1000, NULL, 0), 1);
+        assert_int_equal(hb_core_journal_flush(r.core, NULL, NULL, &error), HB_OK);
+        assert_int_equal(hb_core_forget(r.core, "bob", 3), 1);
+        assert_int_equal(hb_core_journal_flush(r.core, NULL, NULL, &error),
+                         HB_OK); /* a new journal, with little room */
+        failed = false;
+        fail_at = ++which;
+        assert_int_equal(hb_core_forget(r.core, "alice", 5), 1);
+        int flushed = hb_core_journal_flush(r.core, NULL, NULL, &error);
+        again = failed;
+        fail_at = -1;
+        for (int i = 0; i < 6 && flushed < 0; i++)
+            flushed = hb_core_journal_flush(r.core, NULL, NULL, &error);
+        assert_int_equal(flushed, HB_OK);
+        folder_copy(folder, copy);
+        rig_close(&r);
+        rig_init(&r, 0);
+        assert_int_equal(hb_core_journal_open(r.core, copy, NULL, NULL, NULL, &error), HB_OK);
+        assert_int_equal(hb_core_last_activity(r.core, "alice", 5, &a), 0);
+        rig_close(&r);
+        folder_remove(folder);
+        folder_remove(copy);
+    }
+    print_message("  forget: %ld allocations\n", which - 1);
+    assert_in_range(which, 2, 10000);
 }
 
 /* Who is needed for the first time after the start, and can not be fetched: that is said, and they are there later. */
@@ -1078,6 +1158,8 @@ int main(void)
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_waking),
         cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_journal_known),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_fetched),
         cmocka_unit_test(test_fetched_later),
         cmocka_unit_test(test_damaged_journal),

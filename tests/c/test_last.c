@@ -28,24 +28,6 @@ static void hear(void *to, const char *line)
     text_print(said, sizeof said, "%s", line);
 }
 
-/* To a folder. */
-static void copy_file(void *to, const char *file, const char *name)
-{
-    static char bytes[1 << 20];
-    char path[FOLDER_PATH + 64];
-    /* Nobody else can read it on Windows, and nothing is in it. */
-    if (strcmp(name, "lock") == 0)
-        return;
-    text_print(path, sizeof path, "%s/%s", (const char *)to, name);
-    FILE *in = fopen(file, "rb");
-    FILE *out = fopen(path, "wb");
-    assert_true(in && out);
-    size_t length = fread(bytes, 1, sizeof bytes, in);
-    assert_int_equal(fwrite(bytes, 1, length, out), length);
-    fclose(in);
-    fclose(out);
-}
-
 static void open_journal(void)
 {
     hb_error error = {0};
@@ -76,7 +58,7 @@ static void crash(void)
 {
     char copy[FOLDER_PATH];
     folder_new(copy);
-    folder_each(folder, copy_file, copy);
+    folder_copy(folder, copy);
     int64_t wall_ms = life.wall_ms;
     int64_t passed = life.now_us - life.origin_us;
     rig_close(&life);
@@ -280,6 +262,7 @@ static void test_forget(void **state)
     assert_int_equal(hb_core_forget(life.core, "alice", 5), 1);
     assert_int_equal(hb_core_forget(life.core, "alice", 5), 0);
     assert_int_equal(hb_core_forget(life.core, "", 0), HB_EINVAL);
+    assert_int_equal(hb_core_forget(life.core, "a\0b", 3), HB_EINVAL); /* two names, to who keeps them for later */
     assert_int_equal(activity_of("alice").seen_ms, -1);
     /* Her session goes on as nobody's, and ends so. */
     rig_read(&life, alice);
@@ -620,26 +603,6 @@ static void test_told(void **state)
     life.core = core;
 }
 
-struct of_kind {
-    const char *kind;
-    int count;
-};
-
-static void count_kind(void *to, const char *file, const char *name)
-{
-    struct of_kind *files = to;
-    (void)file;
-    files->count += strncmp(name, files->kind, strlen(files->kind)) == 0;
-}
-
-/* Files of the folder whose name begins so. */
-static int files_of(const char *kind)
-{
-    struct of_kind files = {.kind = kind};
-    folder_each(folder, count_kind, &files);
-    return files.count;
-}
-
 static void take_youngest(void *to, const char *file, const char *name)
 {
     unsigned long *youngest = to;
@@ -842,11 +805,11 @@ static void test_forget_many(void **state)
         flush();
     }
     assert_int_equal(generation(), before + 2);
-    assert_int_equal(files_of("journal-"), 1);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
     crash();
     assert_int_equal(activity_of("user999").seen_ms, -1);
     flush();
-    assert_int_equal(files_of("journal-"), 2); /* nobody is left to be wiped out */
+    assert_int_equal(folder_count(folder, "journal-"), 2); /* nobody is left to be wiped out */
 }
 
 /* After a crash the forgotten stay so, and what is left of them on disk goes with the first flush. */
@@ -858,13 +821,34 @@ static void test_forget_and_crash(void **state)
     flush();
     forget_user(2);
     flush();
-    assert_int_equal(files_of("journal-"), 1);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
     crash();
     assert_int_equal(activity_of("user2").seen_ms, -1);
     assert_int_equal(activity_of("user3").seen_ms, RIG_WALL_MS - 997);
-    assert_int_equal(files_of("journal-"), 2);
+    assert_int_equal(folder_count(folder, "journal-"), 2);
     flush();
-    assert_int_equal(files_of("journal-"), 1);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
+}
+
+/* The server died when the snapshot had its name, and what it takes the place of was still there. */
+static void test_forget_and_die(void **state)
+{
+    (void)state;
+    char before[FOLDER_PATH];
+    add_users(3);
+    flush();
+    folder_new(before);
+    folder_copy(folder, before);
+    forget_user(1);
+    flush();
+    assert_int_equal(folder_count(folder, "journal-0000000000000001"), 0);
+    folder_copy(before, folder);
+    folder_remove(before);
+    assert_int_equal(folder_count(folder, "journal-0000000000000001"), 1);
+    crash();
+    assert_int_equal(activity_of("user1").seen_ms, -1);
+    assert_int_equal(activity_of("user2").seen_ms, RIG_WALL_MS - 998);
+    assert_int_equal(folder_count(folder, "journal-0000000000000001"), 0);
 }
 
 /* Nothing of them is left after a clean end. */
@@ -881,7 +865,7 @@ static void test_forget_and_end(void **state)
     int64_t now_us = life.now_us;
     rig_close(&life);
     assert_int_equal(generation(), before + 1);
-    assert_int_equal(files_of("journal-"), 1);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
     rig_init(&life, now_us);
     open_journal();
     assert_int_equal(activity_of("user1").seen_ms, -1);
@@ -972,8 +956,8 @@ static void test_no_room_for_snapshot(void **state)
         assert_string_equal(error.text, i % 5 == 0 ? "the snapshot can not be written: File too large" : "");
     }
     assert_int_equal(generation(), before + 1);
-    assert_int_equal(files_of("journal-"), 2);
-    assert_int_equal(files_of("snapshot-"), 1);
+    assert_int_equal(folder_count(folder, "journal-"), 2);
+    assert_int_equal(folder_count(folder, "snapshot-"), 1);
     int64_t seen_ms = activity_of("alice").seen_ms;
     make_room();
     crash();
@@ -991,6 +975,25 @@ static int flush_when(bool with_room)
         assert_true(code == HB_EJOURNAL || with_room);
     }
     return code;
+}
+
+/* What is left on disk of who was forgotten goes when there is room again, not a minute later. */
+static void test_forget_and_room_again(void **state)
+{
+    (void)state;
+    hb_error error;
+    add_users(200);
+    flush();
+    forget_user(0);
+    flush();
+    rig_step(&life, rig_second(&life) + 61);
+    forget_user(1);
+    fill_disk(2000);
+    assert_int_equal(hb_core_journal_flush(life.core, hear, NULL, &error), HB_EJOURNAL);
+    make_room();
+    assert_int_equal(flush_when(true), HB_OK);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
+    assert_int_equal(folder_count(folder, "snapshot-"), 1);
 }
 
 /*
@@ -1021,8 +1024,8 @@ static void test_room_again(void **state)
     make_room();
     assert_int_equal(flush_when(true), HB_OK);
     assert_int_equal(generation(), before + 2);
-    assert_int_equal(files_of("journal-"), 1);
-    assert_int_equal(files_of("snapshot-"), 1);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
+    assert_int_equal(folder_count(folder, "snapshot-"), 1);
     crash();
     assert_int_equal(activity_of("alice").seen_ms, left.seen_ms);
     assert_int_equal(activity_of("alice").offline_ms, left.offline_ms);
@@ -1146,8 +1149,8 @@ static void test_new_key(void **state)
     assert_ptr_equal(strstr(said, folder), said);
     assert_non_null(strstr(said, ": the key was changed, everything is written under the new one"));
     assert_true(key_is(KEY));
-    assert_int_equal(files_of("key.new"), 0);
-    assert_int_equal(files_of("journal-"), 1);
+    assert_int_equal(folder_count(folder, "key.new"), 0);
+    assert_int_equal(folder_count(folder, "journal-"), 1);
     rig_step(&life, 4);
     rig_read(&life, alice);
     flush();
@@ -1180,7 +1183,7 @@ static void test_new_key_at_start(void **state)
     assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
     flush();
     assert_int_equal(lines, 1);
-    assert_int_equal(files_of("key.new"), 0);
+    assert_int_equal(folder_count(folder, "key.new"), 0);
     assert_false(key_is(before));
     crash();
     assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
@@ -1197,11 +1200,11 @@ static void test_another_wish(void **state)
     put_file("key.new", KEY);
     flush();
     assert_true(key_is(begun));
-    assert_int_equal(files_of("key.next"), 0);
-    assert_int_equal(files_of("key.new"), 1);
+    assert_int_equal(folder_count(folder, "key.next"), 0);
+    assert_int_equal(folder_count(folder, "key.new"), 1);
     flush();
     assert_true(key_is(KEY));
-    assert_int_equal(files_of("key.new"), 0);
+    assert_int_equal(folder_count(folder, "key.new"), 0);
     crash();
     assert_int_equal(activity_of("alice").seen_ms, RIG_WALL_MS);
 }
@@ -1517,6 +1520,7 @@ int main(void)
         with_journal(test_torn),
         with_journal(test_forget_many),
         with_journal(test_forget_and_crash),
+        with_journal(test_forget_and_die),
         with_journal(test_forget_and_end),
         with_journal(test_new_key),
         with_journal(test_another_wish),
@@ -1531,6 +1535,7 @@ int main(void)
         with_journal(test_disk_full),
         with_journal(test_no_room_for_snapshot),
         with_journal(test_room_again),
+        with_journal(test_forget_and_room_again),
         with_journal(test_leaves_without_room),
         with_journal(test_without_room_for_long),
         with_journal(test_room_at_the_end),
