@@ -19,7 +19,8 @@
 #define HB_CLOCK_TICK_US INT64_C(1000000)
 #define HB_CLOCK_EARLY_US INT64_C(10000)
 #define HB_CLOCK_LATE_US INT64_C(100000)
-#define HB_CLOCK_STALLS 32 /* remembered; of older ones only the sum is known */
+#define HB_CLOCK_SET_MS INT64_C(1577836800000) /* 2020: a wall clock that is before it was not set yet */
+#define HB_CLOCK_STALLS 32                     /* remembered; of older ones only the sum is known */
 
 typedef struct hb_stall {
     uint32_t tick;     /* the last one before the stall: it was that much longer */

@@ -193,7 +193,7 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
         hb_last_fetch_held(core); /* their times are of the clock as it was */
     int64_t set_back = hb_clock_advance(&core->clock, now_us, wall_ms);
 
-    if (set_back) {
+    if (set_back && wall_ms >= HB_CLOCK_SET_MS) {
         hb_users_set_back(&core->users, wall_ms, set_back);
         core->touched_all = core->keeper != NULL;
     }

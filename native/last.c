@@ -14,11 +14,12 @@
 #include "core.h"
 #include "places.h"
 
-#define CHUNK 64                  /* users gathered while the lock is held */
-#define AWAY_FLUSHES 5u           /* flushes between two tries to come back to the disk */
-#define WIPE_TICKS 60u            /* between two snapshots that are made for the sake of users who were forgotten */
-#define KEY_TICKS 60u             /* between two tries to change the key */
-#define SWEEP_TICKS (24u * 3600u) /* between two looks for users who were not here for too long */
+#define CHUNK 64                    /* users gathered while the lock is held */
+#define AWAY_FLUSHES 5u             /* flushes between two tries to come back to the disk */
+#define WIPE_TICKS 60u              /* between two snapshots that are made for the sake of users who were forgotten */
+#define KEY_TICKS 60u               /* between two tries to change the key */
+#define SWEEP_TICKS (24u * 3600u)   /* between two looks for users who were not here for too long */
+#define LATEST_MS (INT64_MAX >> 16) /* that can be written down of a user */
 
 struct hb_keeper {
     pthread_mutex_t lock; /* of the journal, taken before the core's */
@@ -31,6 +32,7 @@ struct hb_keeper {
     uint32_t key_tick;  /* from then on the key may be changed; 0: at once */
     char key_seen[sizeof(((hb_error *)0)->text)]; /* why the new key can not be used, as of the last look; "": it can */
     uint32_t sweep_tick;
+    int64_t wall_base; /* of the clock, at the last look for whom to forget; 0: there was none */
 };
 
 /* Where somebody is told what happens in between. */
@@ -184,9 +186,20 @@ static bool is_old(const hb_core *core, const hb_user *user)
     return user->sessions == HB_NO_SLOT && here_ms(core, user) < core->keeper->oldest_ms;
 }
 
+/* Whether the wall clock was set by more than an hour since this was asked before. With the core's lock held. */
+static bool was_set(hb_core *core)
+{
+    int64_t before = core->keeper->wall_base;
+    int64_t by = core->clock.wall_base - before;
+
+    core->keeper->wall_base = core->clock.wall_base;
+    return before && (by > 3600 * 1000 || by < -3600 * 1000);
+}
+
 /*
  * Sets from when on users are kept, and says whether anybody is to be forgotten; then a snapshot does it. Nobody is if
- * nobody was here since: then it is the clock that is wrong, or the server that was away.
+ * nobody was here since: then it is the clock that is wrong, or the server that was away. Nor is anybody for a day
+ * after the clock was set: it may be set again.
  */
 static bool has_old(hb_core *core)
 {
@@ -196,6 +209,8 @@ static bool has_old(hb_core *core)
 
     hb_core_lock(core);
     int64_t oldest_ms = core->policy.forget_after ? core->clock.wall_ms - (int64_t)core->policy.forget_after * 1000 : 0;
+    if (was_set(core))
+        oldest_ms = 0;
     hb_core_unlock(core);
     if (oldest_ms > 0) {
         do {
@@ -474,9 +489,9 @@ static void take_forgotten(hb_core *core, const hb_last *last)
 /* What was known before. Of who is here, or was, it is known better. With the core's lock held. */
 static int take(hb_core *core, const hb_last *last, uint64_t hash)
 {
-    int64_t wall_ms = core->clock.wall_ms;
-    const hb_user_past past = {.seen_ms = last->seen_ms < wall_ms ? last->seen_ms : wall_ms,
-                               .offline_ms = last->offline_ms < wall_ms ? last->offline_ms : wall_ms,
+    int64_t latest_ms = core->clock.wall_ms >= HB_CLOCK_SET_MS ? core->clock.wall_ms : LATEST_MS;
+    const hb_user_past past = {.seen_ms = last->seen_ms < latest_ms ? last->seen_ms : latest_ms,
+                               .offline_ms = last->offline_ms < latest_ms ? last->offline_ms : latest_ms,
                                .why = last->why < HB_WHY_COUNT ? last->why : HB_WHY_NONE};
 
     if (last->forgotten) {

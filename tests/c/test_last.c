@@ -701,6 +701,67 @@ static void flush_for_a_minute(void)
     }
 }
 
+/* A clock that is ahead for the time of a look costs nobody what is known of them, whoever is online. */
+static void test_retention_clock_ahead(void **state)
+{
+    (void)state;
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"730d\"}", 20000, true);
+    import("bob", RIG_WALL_MS - 5 * DAY_MS);
+    import("ancient", 1);
+    (void)rig_login(&life, "alice@example.org/phone", true);
+    rig_step(&life, 1);
+    flush();
+    assert_int_equal(activity_of("ancient").seen_ms, -1);
+    import("ancient", 1);
+    life.wall_ms += 3 * 365 * DAY_MS;
+    rig_step(&life, 24 * 3600 + 10);
+    flush();
+    life.wall_ms -= 3 * 365 * DAY_MS;
+    rig_step(&life, 24 * 3600 + 20);
+    flush_for_a_minute();
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 5 * DAY_MS);
+    assert_int_equal(activity_of("ancient").seen_ms, 1);
+    /* It was set back, and stays so: the look of the second day after that counts. */
+    rig_step(&life, 2 * 24 * 3600 + 30);
+    flush_for_a_minute();
+    assert_int_equal(activity_of("ancient").seen_ms, 1);
+    rig_step(&life, 3 * 24 * 3600 + 40);
+    flush_for_a_minute();
+    assert_int_equal(activity_of("ancient").seen_ms, -1);
+    assert_int_equal(activity_of("bob").seen_ms, RIG_WALL_MS - 5 * DAY_MS);
+}
+
+/* The machine begins in 1970, until the network tells it the time; or falls back to it. */
+static void test_clock_not_set(void **state)
+{
+    (void)state;
+    const int64_t bob_ms = RIG_WALL_MS - 5 * DAY_MS;
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"730d\"}", 20000, true);
+    import("bob", bob_ms);
+    flush();
+    life.wall_ms = 100000 - 60000;
+    crash();
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"730d\"}", 20000, true);
+    (void)rig_login(&life, "alice@example.org/phone", true);
+    for (int round = 0; round < 2; round++) {
+        assert_in_range(activity_of("bob").seen_ms, 100000, 200000); /* never in the future */
+        flush_for_a_minute();
+        life.wall_ms = RIG_WALL_MS;
+        flush_for_a_minute();
+        assert_int_equal(activity_of("bob").seen_ms, bob_ms);
+        life.wall_ms = 100000 - 2 * 60 * 1000;
+        rig_step(&life, rig_second(&life) + 1);
+    }
+    life.wall_ms = RIG_WALL_MS;
+    crash();
+    assert_int_equal(activity_of("bob").seen_ms, bob_ms);
+    (void)rig_login(&life, "alice@example.org/phone", true);
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"730d\"}", 20000, true);
+    rig_step(&life, 24 * 3600 + 100);
+    flush_for_a_minute();
+    assert_int_equal(activity_of("bob").seen_ms, bob_ms);
+}
+
 /* A new policy holds within a minute, and "off" keeps everybody. */
 static void test_retention_by_policy(void **state)
 {
@@ -1503,6 +1564,8 @@ int main(void)
         with_journal(test_catch_up),
         with_journal(test_retention_once_a_day),
         with_journal(test_retention_clock),
+        with_journal(test_retention_clock_ahead),
+        with_journal(test_clock_not_set),
         with_journal(test_retention_by_policy),
         with_journal(test_import),
         with_journal(test_retention),
