@@ -467,22 +467,6 @@ static int read_frames(const hb_journal *journal, uint8_t *bytes, size_t length,
     return code;
 }
 
-/* Has everything taken that a file says. */
-static int take_all(const uint8_t *bytes, size_t good, const hb_journal_reader *reader)
-{
-    hb_frames_cursor c = hb_frames_all(bytes, good);
-    hb_last lasts[HB_JOURNAL_SOME];
-    size_t count = HB_JOURNAL_SOME;
-    int code = HB_OK;
-
-    while (code >= 0 && count == HB_JOURNAL_SOME) {
-        for (count = 0; count < HB_JOURNAL_SOME && hb_frames_next(&c, &lasts[count]);)
-            count++;
-        code = count ? reader->take(reader->to, lasts, count) : HB_OK;
-    }
-    return code < 0 ? code : HB_OK;
-}
-
 /* What became of a file that was read. */
 typedef struct outcome {
     hb_found found;
@@ -491,7 +475,7 @@ typedef struct outcome {
     uint64_t records;
 } outcome;
 
-/* Reads a file, and has its records taken, or kept for later. */
+/* Reads a file, and keeps its records to be taken. */
 static int recover_file(const hb_journal *journal, const char *name, hb_file_kind kind, const hb_journal_reader *reader,
                         outcome *o, hb_error *error)
 {
@@ -501,13 +485,10 @@ static int recover_file(const hb_journal *journal, const char *name, hb_file_kin
 
     if (code == HB_OK)
         code = read_frames(journal, bytes, o->length, kind, &index, &o->found, &o->good, &o->records);
-    bool counts = code == HB_OK && hb_frames_count(o->found, kind);
-    if (counts && reader->backlog) {
+    if (code == HB_OK && hb_frames_count(o->found, kind)) {
         code = hb_backlog_add(reader->backlog, bytes, o->good, &index, o->records);
         if (code == HB_OK)
             bytes = NULL;
-    } else if (counts) {
-        code = take_all(bytes, o->good, reader);
     }
     free(bytes);
     return code;

@@ -51,8 +51,7 @@ typedef struct hb_backlog hb_backlog;
 
 /* Where hb_journal_open puts the records, and in words what is not as it should be. */
 typedef struct hb_journal_reader {
-    hb_backlog *backlog;   /* keeps them for later; or NULL: all are taken */
-    hb_journal_take *take; /* without a backlog; what it says if it fails is what the opening says */
+    hb_backlog *backlog;
     void (*say)(void *to, const char *line);
     void *to;
 } hb_journal_reader;

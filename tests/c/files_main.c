@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backlog.h"
 #include "heartbeat.h"
 #include "journal.h"
 #include "platform.h"
@@ -289,15 +290,18 @@ static void say(void *to, const char *line)
 
 static hb_journal *open_journal(const char *path, heard *h)
 {
-    const hb_journal_reader reader = {.take = take, .say = say, .to = h};
+    const uint64_t seed[2] = {5, 7};
+    hb_backlog *backlog = hb_backlog_new(seed);
+    const hb_journal_reader reader = {.backlog = backlog, .say = say, .to = h};
     hb_journal *journal = NULL;
     hb_error error = {0};
 
     memset(h, 0, sizeof *h);
-    if (hb_journal_open(path, NULL, &reader, &journal, &error) < 0) {
+    if (!backlog || hb_journal_open(path, NULL, &reader, &journal, &error) < 0)
         printf("  %s: %s\n", error.path, error.text);
-        return NULL;
-    }
+    for (size_t part = 0; part < HB_JOURNAL_PARTS && journal; part++)
+        (void)hb_backlog_take(backlog, part, take, h);
+    hb_backlog_free(backlog);
     return journal;
 }
 

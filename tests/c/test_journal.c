@@ -144,10 +144,22 @@ static void hear(void *to, const char *line)
     text_print(h->line, sizeof h->line, "%s", line);
 }
 
-static const hb_journal_reader reader = {.take = take, .say = hear, .to = &told};
-
 static char folder[64];
 static hb_error error;
+static const uint64_t seed[2] = {17, 4};
+
+/* All that is found is told, part by part. */
+static int open_at(const char *path, const uint8_t *key, hb_journal **out)
+{
+    hb_backlog *backlog = hb_backlog_new(seed);
+    const hb_journal_reader reader = {.backlog = backlog, .say = hear, .to = &told};
+    assert_non_null(backlog);
+    int code = hb_journal_open(path, key, &reader, out, &error);
+    for (size_t part = 0; part < HB_JOURNAL_PARTS && code == HB_OK; part++)
+        code = hb_backlog_take(backlog, part, take, &told);
+    hb_backlog_free(backlog);
+    return code;
+}
 
 static int setup(void **state)
 {
@@ -198,7 +210,7 @@ static hb_journal *reopen(hb_journal *journal)
     hb_journal_close(journal);
     memset(&told, 0, sizeof told);
     memset(&error, 0, sizeof error);
-    if (hb_journal_open(folder, NULL, &reader, &next, &error) < 0)
+    if (open_at(folder, NULL, &next) < 0)
         fail_msg("%s", error.text);
     return next;
 }
@@ -230,7 +242,7 @@ static void test_first_start(void **state)
     assert_int_equal(about.st_mode & 0777, 0600);
     assert_int_equal(about.st_size, 65);
     hb_journal *second = NULL;
-    assert_int_equal(hb_journal_open(folder, NULL, &reader, &second, &error), HB_EJOURNAL);
+    assert_int_equal(open_at(folder, NULL, &second), HB_EJOURNAL);
     assert_string_equal(error.text, "another server uses the folder");
     hb_journal_close(journal);
     hb_journal_close(NULL);
@@ -268,8 +280,6 @@ static void test_found_again(void **state)
     assert_int_equal(hb_journal_add(journal, &last), HB_EINVAL);
     hb_journal_close(journal);
 }
-
-static const uint64_t seed[2] = {17, 4};
 
 static size_t part_of(const hb_last *last)
 {
@@ -665,7 +675,7 @@ static void refused(const char *why)
     hb_journal *journal = NULL;
     memset(&told, 0, sizeof told);
     memset(&error, 0, sizeof error);
-    assert_int_equal(hb_journal_open(folder, NULL, &reader, &journal, &error), HB_EJOURNAL);
+    assert_int_equal(open_at(folder, NULL, &journal), HB_EJOURNAL);
     assert_null(journal);
     assert_string_equal(error.path, folder);
     if (!strstr(error.text, why))
@@ -708,10 +718,10 @@ static void test_refused(void **state)
     refused("the file key is missing");
     /* Given by the administrator instead: all is there. */
     hb_journal *journal = NULL;
-    assert_int_equal(hb_journal_open(folder, key, &reader, &journal, &error), HB_OK);
+    assert_int_equal(open_at(folder, key, &journal), HB_OK);
     assert_int_equal(check_prefix(), 3);
     hb_journal_close(journal);
-    assert_int_equal(hb_journal_open("/proc/no/such/folder", key, &reader, &journal, &error), HB_EJOURNAL);
+    assert_int_equal(open_at("/proc/no/such/folder", key, &journal), HB_EJOURNAL);
     assert_string_equal(error.text, "the folder can not be made: No such file or directory");
 }
 
@@ -1053,7 +1063,7 @@ static void live(int64_t kept[USERS], int64_t now[USERS])
 {
     hb_journal *journal = NULL;
     memset(&told, 0, sizeof told);
-    if (hb_journal_open(folder, NULL, &reader, &journal, &error) < 0) {
+    if (open_at(folder, NULL, &journal) < 0) {
         assert_true(error.text[0] != '\0');
         return;
     }
@@ -1540,7 +1550,7 @@ static void test_rekey_refused(void **state)
     /* A journal that was given its key takes no other. */
     put_file("key.new", KEY_B);
     assert_int_equal(hb_journal_key_parse(KEY_A, strlen(KEY_A), key), HB_OK);
-    assert_int_equal(hb_journal_open(folder, key, &reader, &journal, &error), HB_OK);
+    assert_int_equal(open_at(folder, key, &journal), HB_OK);
     assert_int_equal(hb_journal_wants_key(journal, &error), 0);
     assert_int_equal(hb_journal_rekey_begin(journal, &error), HB_EINVAL);
     hb_journal_close(journal);
