@@ -869,17 +869,10 @@ int hb_journal_part_begin(hb_journal *journal, const uint64_t seed[2], size_t pa
 
 int hb_journal_keep(hb_journal *journal, const hb_last *last, hb_error *error)
 {
-    int why = 0;
-
     if (journal->snapshot.file == HB_NO_FILE)
         return HB_EINVAL;
     int code = hb_frames_add(&journal->snapshot, last);
-    if (code == HB_EFULL) {
-        code = hb_frames_write(&journal->snapshot, &why);
-        if (code == HB_OK)
-            code = hb_frames_add(&journal->snapshot, last);
-    }
-    return code < 0 ? lose_snapshot(journal, code, why, error) : HB_OK;
+    return code < 0 ? lose_snapshot(journal, code, 0, error) : HB_OK;
 }
 
 /* Makes the snapshot valid. On failure it is dropped. */

@@ -80,10 +80,7 @@ int hb_journal_add(hb_journal *journal, const hb_last *last);
 /* What was added is on disk when it returns HB_OK. */
 int hb_journal_flush(hb_journal *journal, hb_error *error);
 
-/*
- * Writes what was gathered, unsynced, if it is much: so that hb_journal_add and hb_journal_keep have room, and need not
- * write.
- */
+/* Writes what was gathered, unsynced, if it is much: so hb_journal_keep has room, and hb_journal_add need not write. */
 int hb_journal_drain(hb_journal *journal, hb_error *error);
 
 bool hb_journal_away(const hb_journal *journal);
@@ -101,10 +98,10 @@ bool hb_journal_log_waits(const hb_journal *journal);
 
 /*
  * Begins a snapshot: from here on hb_journal_add goes to the journal that goes with it, a new one unless
- * hb_journal_log_waits. hb_journal_keep adds to the
- * snapshot, and must be called for everybody; those of a part after hb_journal_part_begin, part by part, so that they
- * can be taken so; hb_journal_snapshot_end makes it valid. On failure the files before it
- * hold as they did, and hb_journal_snapshot_drop is called for us.
+ * hb_journal_log_waits. hb_journal_keep adds to the snapshot, and must be called for everybody; those of a part after
+ * hb_journal_part_begin, part by part, so that they can be taken so; HB_EFULL: hb_journal_drain was not called for too
+ * long. hb_journal_snapshot_end makes it valid. On failure the files before it hold as they did, with it if it has its
+ * name already, and hb_journal_snapshot_drop is called for us.
  */
 int hb_journal_snapshot_begin(hb_journal *journal, hb_error *error);
 int hb_journal_part_begin(hb_journal *journal, const uint64_t seed[2], size_t part, hb_error *error);
