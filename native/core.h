@@ -161,6 +161,14 @@ typedef struct hb_journal_report {
     int64_t flushed_ms; /* wall time of when all was on disk, 0: never was */
 } hb_journal_report;
 
+/* Users of whom something is to be done, each once: whoever is in it has its mark. */
+typedef struct hb_user_list {
+    hb_user_ref *users;
+    size_t count;
+    size_t room;
+    bool all; /* it may be of anybody: of all, or of somebody for whom there was no memory */
+} hb_user_list;
+
 struct hb_core {
     hb_users users;
     hb_part parts[HB_PARTS];
@@ -180,10 +188,9 @@ struct hb_core {
     size_t first;  /* slot that this tick began with; it ends before it, when all others were looked at */
     bool crowded;  /* threads have met in this tick in the page that they opened sessions in */
     bool stopped;
-    bool wipe;        /* the disk still has users that were forgotten: a snapshot is to be made */
-    bool touched_all; /* all users are to be written to the journal */
-    bool sweep;       /* it is to be looked whether somebody was not here for too long */
-    bool wrapped;     /* the last slot is behind the cursor */
+    bool wipe;       /* the disk still has users that were forgotten: a snapshot is to be made */
+    bool sweep;      /* it is to be looked whether somebody was not here for too long */
+    bool wrapped;    /* the last slot is behind the cursor */
     uint32_t held;   /* the first that was due a ping which was one too many for a tick: the next tick begins with it */
     uint32_t pinged; /* pings of this tick */
     size_t jid_bytes;
@@ -203,20 +210,13 @@ struct hb_core {
     hb_keeper *keeper;          /* last.c: the journal; NULL: nothing is kept on disk */
     hb_backlog *backlog;        /* of the users who are HB_AWAITED; NULL: nobody is */
     pthread_mutex_t users_lock; /* of `touched` and `gone` */
-    hb_user_ref *touched;       /* users that are to be written to it */
-    size_t touched_count;
-    size_t touched_room;
-    struct {         /* who was forgotten before there is a journal, which may still have them */
-        char *names; /* each NUL-terminated */
+    hb_user_list touched;       /* who is to be written to it */
+    struct {                    /* who was forgotten before there is a journal, which may still have them */
+        char *names;            /* each NUL-terminated */
         size_t length;
     } erased;
-    struct { /* users.c: whose last session ended */
-        hb_user_ref *users;
-        size_t count;
-        size_t room;
-        bool wanted; /* somebody asks for them */
-        bool lost;   /* not all are in it */
-    } gone;
+    hb_user_list gone;          /* users.c: whose last session ended */
+    bool gone_wanted;           /* somebody asks for them */
     hb_recorder *recorder_next; /* of a recording that begins with the next tick */
 };
 
@@ -469,6 +469,9 @@ int64_t hb_last_seen(const hb_core *core, const hb_user *user);
 
 /* decide.c: keeps for hb_core_why what was done to a session, or became of it. */
 void hb_trace_slot(hb_core *core, uint32_t slot, hb_verb verb, hb_reason why);
+
+/* users.c: whoever has the mark is in the list. The user's stripe is held, or all of the core. */
+void hb_user_list_add(hb_core *core, hb_user_list *list, hb_user_ref ref, unsigned mark);
 
 /* users.c: the user's last session ended. */
 void hb_gone_note(hb_core *core, hb_user_ref ref);

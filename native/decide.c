@@ -195,7 +195,7 @@ void hb_advance_begin(hb_core *core, int64_t now_us, int64_t wall_ms)
 
     if (set_back && wall_ms >= HB_CLOCK_SET_MS) {
         hb_users_set_back(&core->users, wall_ms, set_back);
-        core->touched_all = core->keeper != NULL;
+        core->touched.all = core->keeper != NULL;
     }
     core->advanced_us = now_us;
     core->doubted_us = 0;

@@ -14,11 +14,12 @@
 #include "core.h"
 #include "places.h"
 
-#define CHUNK 64                    /* users gathered while the lock is held */
-#define AWAY_FLUSHES 5u             /* flushes between two tries to come back to the disk */
-#define WIPE_TICKS 60u              /* between two snapshots that are made for the sake of users who were forgotten */
-#define KEY_TICKS 60u               /* between two tries to change the key */
-#define SWEEP_TICKS (24u * 3600u)   /* between two looks for users who were not here for too long */
+#define CHUNK 64                  /* users gathered while the lock is held */
+#define AWAY_FLUSHES 5u           /* flushes between two tries to come back to the disk */
+#define WIPE_TICKS 60u            /* between two snapshots that are made for the sake of users who were forgotten */
+#define KEY_TICKS 60u             /* between two tries to change the key */
+#define SWEEP_TICKS (24u * 3600u) /* between two looks for users who were not here for too long */
+#define HOUR_MS (INT64_C(3600) * 1000)
 #define LATEST_MS (INT64_MAX >> 16) /* that can be written down of a user */
 
 struct hb_keeper {
@@ -44,35 +45,12 @@ typedef struct hearing {
 
 /* All that follows with the core's lock held. */
 
-static bool has_room(hb_core *core)
-{
-    if (core->touched_count < core->touched_room)
-        return true;
-    size_t room = core->touched_room ? core->touched_room * 2 : 256;
-    hb_user_ref *touched = realloc(core->touched, room * sizeof *touched);
-    if (!touched)
-        return false;
-    core->touched = touched;
-    core->touched_room = room;
-    return true;
-}
-
 void hb_last_touch(hb_core *core, hb_user_ref ref)
 {
-    hb_user *user = hb_user_at(&core->users, ref);
-
-    if (!core->keeper)
-        hb_user_mark(user, HB_USER_TOUCHED);
-    if (!core->keeper || user->end & HB_USER_TOUCHED)
-        return;
-    pthread_mutex_lock(&core->users_lock);
-    if (has_room(core)) {
-        core->touched[core->touched_count++] = ref;
-        hb_user_mark(user, HB_USER_TOUCHED);
-    } else {
-        core->touched_all = true;
-    }
-    pthread_mutex_unlock(&core->users_lock);
+    if (core->keeper)
+        hb_user_list_add(core, &core->touched, ref, HB_USER_TOUCHED);
+    else
+        hb_user_mark(hb_user_at(&core->users, ref), HB_USER_TOUCHED);
 }
 
 int64_t hb_last_seen(const hb_core *core, const hb_user *user)
@@ -105,15 +83,15 @@ static int add_touched(hb_core *core, bool *more)
 {
     int code = HB_OK;
 
-    for (size_t i = 0; i < CHUNK && core->touched_count && code == HB_OK; i++) {
-        hb_user *user = hb_user_at(&core->users, core->touched[--core->touched_count]);
+    for (size_t i = 0; i < CHUNK && core->touched.count && code == HB_OK; i++) {
+        hb_user *user = hb_user_at(&core->users, core->touched.users[--core->touched.count]);
         if (!(user->end & HB_USER_TOUCHED))
             continue; /* forgotten since */
         hb_user_unmark(user, HB_USER_TOUCHED);
         hb_last last = last_of(core, user);
         code = hb_journal_add(core->keeper->journal, &last);
     }
-    *more = core->touched_count > 0;
+    *more = core->touched.count > 0;
     return code;
 }
 
@@ -193,7 +171,7 @@ static bool was_set(hb_core *core)
     int64_t by = core->clock.wall_base - before;
 
     core->keeper->wall_base = core->clock.wall_base;
-    return before && (by > 3600 * 1000 || by < -3600 * 1000);
+    return before && (by > HOUR_MS || by < -HOUR_MS);
 }
 
 /*
@@ -297,9 +275,9 @@ static int make_snapshot(hb_core *core, bool *again, hb_error *error)
     int code = hb_journal_snapshot_begin(journal, error);
 
     hb_core_lock(core);
-    bool all = core->touched_all;
+    bool all = core->touched.all;
     bool wipe = core->wipe;
-    core->touched_all = false; /* whoever changes from here on is marked, and goes to the new journal too */
+    core->touched.all = false; /* whoever changes from here on is marked, and goes to the new journal too */
     core->wipe = false;
     core->keeper->wipe_tick = core->clock.tick + WIPE_TICKS;
     hb_core_unlock(core);
@@ -311,7 +289,7 @@ static int make_snapshot(hb_core *core, bool *again, hb_error *error)
     *again = code == HB_OK && older && (all || wipe);
     if (code < 0 || *again) {
         hb_core_lock(core);
-        core->touched_all = core->touched_all || all;
+        core->touched.all = core->touched.all || all;
         core->wipe = core->wipe || wipe;
         hb_core_unlock(core);
     }
@@ -440,7 +418,7 @@ static int write_changes(hb_core *core, hb_error *error)
     if (code < 0) {
         /* Who is no longer marked is not on disk. */
         hb_core_lock(core);
-        core->touched_all = true;
+        core->touched.all = true;
         hb_core_unlock(core);
     }
     return code;
@@ -469,7 +447,7 @@ static int flush(hb_core *core, bool last, const hearing *h, hb_error *error)
     if (fetched < 0)
         return fetched; /* no snapshot without them */
     hb_core_lock(core);
-    bool all = core->touched_all;
+    bool all = core->touched.all;
     bool due = all || keeper->failed || (core->wipe && (last || core->clock.tick >= keeper->wipe_tick));
     hb_core_unlock(core);
     if (!due && !hb_journal_away(keeper->journal) && !hb_journal_wants_snapshot(keeper->journal))
@@ -684,7 +662,7 @@ static void begin(hb_core *core, hb_keeper *keeper, bool known)
     known = known || counts.opened > 0; /* whoever came before it, or while it was opened, is not in it */
     while (known && (at = hb_users_next(&core->users, at)))
         hb_user_unmark(hb_user_at(&core->users, at), HB_USER_TOUCHED);
-    core->touched_all = known;
+    core->touched.all = known;
     pthread_mutex_init(&keeper->lock, NULL);
     core->keeper = keeper;
 }
@@ -780,7 +758,7 @@ void hb_keeper_free(hb_core *core)
         free(core->keeper);
     }
     hb_backlog_free(core->backlog);
-    free(core->touched);
+    free(core->touched.users);
     free(core->erased.names);
     free(core->gone.users);
 }
@@ -825,7 +803,7 @@ int hb_core_forget(hb_core *core, const char *name, size_t length)
         int added = hb_journal_add(keeper->journal, &gone);
         hb_core_lock(core);
         core->wipe = core->wipe || ref || waits;
-        core->touched_all = core->touched_all || added < 0; /* a snapshot at once, which says it too */
+        core->touched.all = core->touched.all || added < 0; /* a snapshot at once, which says it too */
         hb_core_unlock(core);
         if (added < 0)
             keeper->tries = AWAY_FLUSHES; /* and the next flush says why, if it can not be made either */

@@ -275,33 +275,39 @@ int hb_core_each(hb_core *core, uint32_t *at, char **out, size_t *length)
     return HB_OK;
 }
 
-static bool has_room(hb_core *core)
+static bool has_room(hb_user_list *list)
 {
-    if (core->gone.count < core->gone.room)
+    if (list->count < list->room)
         return true;
-    size_t room = core->gone.room ? core->gone.room * 2 : 256;
-    hb_user_ref *users = realloc(core->gone.users, room * sizeof *users);
+    size_t room = list->room ? list->room * 2 : 256;
+    hb_user_ref *users = realloc(list->users, room * sizeof *users);
     if (!users)
         return false;
-    core->gone.users = users;
-    core->gone.room = room;
+    list->users = users;
+    list->room = room;
     return true;
+}
+
+void hb_user_list_add(hb_core *core, hb_user_list *list, hb_user_ref ref, unsigned mark)
+{
+    hb_user *user = hb_user_at(&core->users, ref);
+
+    if (user->end & mark)
+        return;
+    pthread_mutex_lock(&core->users_lock);
+    if (has_room(list)) {
+        list->users[list->count++] = ref;
+        hb_user_mark(user, mark);
+    } else {
+        list->all = true;
+    }
+    pthread_mutex_unlock(&core->users_lock);
 }
 
 void hb_gone_note(hb_core *core, hb_user_ref ref)
 {
-    hb_user *user = hb_user_at(&core->users, ref);
-
-    if (!core->gone.wanted || user->end & HB_USER_GONE)
-        return;
-    pthread_mutex_lock(&core->users_lock);
-    if (has_room(core)) {
-        core->gone.users[core->gone.count++] = ref;
-        hb_user_mark(user, HB_USER_GONE);
-    } else {
-        core->gone.lost = true;
-    }
-    pthread_mutex_unlock(&core->users_lock);
+    if (core->gone_wanted)
+        hb_user_list_add(core, &core->gone, ref, HB_USER_GONE);
 }
 
 /* With all of the core held. */
@@ -331,12 +337,12 @@ int hb_core_gone(hb_core *core, char **out, size_t *length)
 
     for (size_t left = HB_USERS_MAX; left && code == HB_OK;) {
         hb_core_lock(core);
-        core->gone.wanted = true;
+        core->gone_wanted = true;
         bool none = !core->gone.count;
         for (size_t i = 0; i < CHUNK && core->gone.count && left && code == HB_OK; i++, left--)
             code = take_gone(core, &all);
-        bool lost = none && core->gone.lost;
-        core->gone.lost = core->gone.lost && !none;
+        bool lost = none && core->gone.all;
+        core->gone.all = core->gone.all && !none;
         hb_core_unlock(core);
         if (none) {
             code = lost ? 1 : HB_OK;
