@@ -207,11 +207,11 @@ public final class Sessions {
         }
     }
 
-    /** A stanza came from the session. Only of one that no adapter sees reads of. */
+    /** A stanza is routed that is from the session: its client's, or said for it. */
     void heard(LocalClientSession session) {
         Watched watched = bySession.get(session);
-        if (watched != null && watched.transport.kind() != Transport.Kind.TCP) {
-            watched.read();
+        if (watched != null) {
+            watched.transport.heard();
         }
     }
 

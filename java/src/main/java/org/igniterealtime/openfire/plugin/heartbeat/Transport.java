@@ -36,6 +36,11 @@ public interface Transport {
         return 0;
     }
 
+    /** A stanza is routed that is from its session. Not worth a look where each read is seen. */
+    default void heard() {
+        // It was read before.
+    }
+
     /** Openfire's object for this connection, or null while there is none. */
     Connection connection();
 

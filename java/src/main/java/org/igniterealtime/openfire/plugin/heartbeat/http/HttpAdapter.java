@@ -113,6 +113,8 @@ public final class HttpAdapter implements Adapter {
     }
 
     private void end(HttpConnection each) {
+        // A request that ended it was the last that was read.
+        each.look();
         // Openfire may have ended a session already that can not be resumed; that of 4.2.0 is over with its stream.
         sessions.closing(each.watched());
         boolean ghost = each.session.isDetached() && isEndedAsIdle(each);

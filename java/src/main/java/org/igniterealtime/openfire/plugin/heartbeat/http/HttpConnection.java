@@ -27,6 +27,9 @@ final class HttpConnection implements Transport {
     /** Up to 4.7 Openfire tells contacts twice of a WebSocket that it is made to close, unless they know. */
     private final boolean tellFirst;
 
+    /** We are about to say unavailable for its client. */
+    private volatile boolean ending;
+
     /** Guarded by this. */
     private Watched watched;
 
@@ -57,8 +60,17 @@ final class HttpConnection implements Transport {
     void look() {
         long mark = reads.mark();
         Watched ours = watched();
-        if (mark != lastMark && ours != null) {
+        if (mark > lastMark && ours != null) {
             lastMark = mark;
+            ours.read();
+        }
+    }
+
+    /** Unavailable is said by Openfire for whose connection is closed, and by us before we close it: nobody spoke. */
+    @Override
+    public void heard() {
+        Watched ours = watched();
+        if (ours != null && !ending && !isClosed()) {
             ours.read();
         }
     }
@@ -89,6 +101,7 @@ final class HttpConnection implements Transport {
         if (!connection.isClosed()) {
             connection.deliverRawText(new StreamError(why).toXML());
             if (tellFirst) {
+                ending = true;
                 tell();
             }
         }
@@ -147,7 +160,7 @@ final class HttpConnection implements Transport {
         return remote;
     }
 
-    /** What is different after each read, stanza or not. */
+    /** What grows with each read, stanza or not. It may fall when requests are let go, as in 4.2.0. */
     interface Reads {
         long mark();
     }

@@ -92,7 +92,7 @@ final class HttpRows {
                 toldWhy(stage, client, "connection-timeout");
                 stage.must(client.last().contains("<close "), "then the stream is closed: " + client.last());
             }
-            Rows.lastActivityIs(stage, "client", false);
+            wasSeenAt(stage, client.lastSent(), Rows.lastActivityIs(stage, "client", false));
         }
     }
 
@@ -131,6 +131,7 @@ final class HttpRows {
                     closedAfter(client), told.size(), after));
             stage.must(told.size() == 1, "the contact is told once");
             stage.must(after <= TICK + 3 * SLACK, "within a tick of the close");
+            wasSeenAt(stage, client.lastSent(), Rows.lastActivityIs(stage, "client", false));
         }
     }
 
@@ -159,6 +160,7 @@ final class HttpRows {
         stage.must(!told.isEmpty() && told.size() <= atMost, "the contact is told " + atMost + " times at most");
         stage.must(after >= 0 && after <= TICK, "at once");
         JsonObject activity = Rows.lastActivityIs(stage, "client", false);
+        wasSeenAt(stage, left, activity);
         if (activity != null) {
             stage.must("logout".equals(activity.get("why").getAsString()), "it is a logout: " + activity);
             stage.must("bye".equals(activity.get("status").getAsString()), "its status is kept: " + activity);
@@ -247,7 +249,7 @@ final class HttpRows {
             stage.must(told >= AWAY_S - SLACK && told < limit, "Openfire ends it when it was away too long");
             stage.must(client.pings().isEmpty(), "nobody pings it");
             toldOnce(stage, contact, client);
-            Rows.lastActivityIs(stage, "client", false);
+            wasSeenAt(stage, client.lastSent(), Rows.lastActivityIs(stage, "client", false));
         }
     }
 
@@ -332,7 +334,10 @@ final class HttpRows {
         stage.must(told.size() == 1, "the contact is told once");
         // Its last byte is up to T/2 older.
         stage.must(after >= T / 2 - SLACK && after <= limit, "when it is found dead");
-        Rows.lastActivityIs(stage, "client", false);
+        JsonObject activity = Rows.lastActivityIs(stage, "client", false);
+        if (activity != null) {
+            stage.must(seenAfter(activity, stopped) <= TICK + SLACK, "it was not seen after it stopped: " + activity);
+        }
     }
 
     /** The network goes and comes: its session is had back, and contacts see nothing of it. */
@@ -389,6 +394,25 @@ final class HttpRows {
             // Openfire alone tells twice: of the presence, and of the end.
             loggedOut(stage, contact, client.jid(), left, 2);
         }
+    }
+
+    /**
+     * Openfire says unavailable for who is dead: that is no byte of theirs. What is stamped is the tick of the byte, or the
+     * next one where it is looked for once a second.
+     */
+    private static void wasSeenAt(Stage stage, long sent, JsonObject activity) {
+        if (activity != null) {
+            double after = seenAfter(activity, sent);
+            stage.must(
+                    after >= -2 * TICK - SLACK && after <= TICK + SLACK,
+                    "it was seen when it sent its last byte, and not " + after + " s after it: " + activity);
+        }
+    }
+
+    /** Seconds from this moment ({@link System#nanoTime}) until the user was last seen. */
+    private static double seenAfter(JsonObject activity, long moment) {
+        double agoMs = (System.nanoTime() - moment) / 1e6;
+        return (activity.get("seen_ms").getAsLong() - (System.currentTimeMillis() - agoMs)) / 1e3;
     }
 
     private static void toldOnce(Stage stage, RawClient contact, WebClient client) {
