@@ -4,7 +4,10 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import javax.servlet.http.HttpServletRequest;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Administrator;
 import org.jivesoftware.admin.AuthCheckFilter;
@@ -30,6 +33,9 @@ final class MachineAccess implements PropertyEventListener {
 
     private static final String BEARER = "Bearer ";
 
+    /** An address that is in no network. */
+    private static final byte[] NOWHERE = {};
+
     /** What Openfire's filter is told to let through. */
     private static final String[] PATHS = {"heartbeat/metrics", "heartbeat/status"};
 
@@ -38,6 +44,7 @@ final class MachineAccess implements PropertyEventListener {
     void register() {
         PropertyEventDispatcher.addListener(this);
         look();
+        logFaults();
     }
 
     void unregister() {
@@ -58,6 +65,11 @@ final class MachineAccess implements PropertyEventListener {
             }
         }
         excluded = wanted;
+    }
+
+    /** When they are set, and not at each request that they refuse. */
+    private static void logFaults() {
+        faultsOf(property(NETWORKS)).forEach(fault -> Log.warn("Property {}: {}", NETWORKS, fault));
     }
 
     private static String property(String name) {
@@ -82,20 +94,31 @@ final class MachineAccess implements PropertyEventListener {
 
     /** @param networks a part that is none lets nobody in */
     static boolean isWithin(String address, String networks) {
-        if (networks.isEmpty()) {
-            return false;
-        }
         byte[] from = bytesOf(address);
-        for (String network : networks.split(",", -1)) {
+        return from != null && partsOf(networks).anyMatch(network -> {
             try {
-                if (from != null && contains(network.trim(), from)) {
-                    return true;
-                }
+                return contains(network, from);
             } catch (IllegalArgumentException e) {
-                Log.warn("Property {}: {}", NETWORKS, e.getMessage());
+                return false;
             }
-        }
-        return false;
+        });
+    }
+
+    /** What is wrong with these networks, part by part. */
+    static List<String> faultsOf(String networks) {
+        List<String> faults = new ArrayList<>();
+        partsOf(networks).forEach(network -> {
+            try {
+                contains(network, NOWHERE);
+            } catch (IllegalArgumentException e) {
+                faults.add(e.getMessage());
+            }
+        });
+        return faults;
+    }
+
+    private static Stream<String> partsOf(String networks) {
+        return Stream.of(networks.split(",")).map(String::trim).filter(network -> !network.isEmpty());
     }
 
     private static boolean contains(String network, byte[] address) {
@@ -142,6 +165,9 @@ final class MachineAccess implements PropertyEventListener {
     private void changed(String property) {
         if (TOKEN.equals(property) || NETWORKS.equals(property)) {
             look();
+        }
+        if (NETWORKS.equals(property)) {
+            logFaults();
         }
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Proxy;
+import java.util.List;
 import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpSession;
 import org.jivesoftware.openfire.auth.AuthToken;
@@ -48,6 +49,19 @@ final class MachineAccessTest {
         }
         assertFalse(MachineAccess.isWithin("example.org", "0.0.0.0/0"));
         assertFalse(MachineAccess.isWithin("", "0.0.0.0/0"));
+    }
+
+    /** Each is told once, when it is set; a comma too many is no fault. */
+    @Test
+    void whatIsNoNetworkIsTold() {
+        for (String networks : new String[] {"", " ", ",", " , ", "10.0.0.0/8,", ",10.0.0.0/8", "10.0.0.0/8,,fd00::/8", "10.1.2.3, ::1"}) {
+            assertEquals(List.of(), MachineAccess.faultsOf(networks), networks);
+        }
+        assertTrue(MachineAccess.isWithin("10.1.2.3", ",10.0.0.0/8,"));
+        List<String> faults = MachineAccess.faultsOf("localhost, 10.0.0.0/8, 10.0.0.0/33,");
+        assertEquals(2, faults.size(), faults.toString());
+        assertTrue(faults.get(0).startsWith("'localhost' is no network"), faults.get(0));
+        assertTrue(faults.get(1).startsWith("'10.0.0.0/33' has no length from 0 to 32"), faults.get(1));
     }
 
     /** Openfire 4.3.1 and later: who was locked out logs in by a token that serves once, and is no administrator by name. */
