@@ -221,10 +221,10 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
         return heartbeat == null ? null : heartbeat.lastActivityService();
     }
 
-    /** How last activity is kept: "on disk", or why it is not; null when off. */
-    public String journal() {
+    /** Why last activity is kept in memory only; null if it is on disk, or when off. */
+    public String journalTrouble() {
         Heartbeat heartbeat = running;
-        return heartbeat == null ? null : heartbeat.journal().state();
+        return heartbeat == null ? null : heartbeat.journal().trouble();
     }
 
     /** Why the data of the plots are kept in memory only; null if they are not, or when off. */

@@ -19,7 +19,6 @@ final class Journal implements AutoCloseable {
     static final String INTERVAL = "plugin.heartbeat.journal.interval";
 
     static final long INTERVAL_MS = 1_000;
-    private static final String ON_DISK = "on disk";
     private static final long SHORTEST_MS = 50;
     private static final long LONGEST_MS = TimeUnit.HOURS.toMillis(1);
     private static final long OPEN_AGAIN_NS = TimeUnit.MINUTES.toNanos(1);
@@ -35,8 +34,10 @@ final class Journal implements AutoCloseable {
     /** null: it is opened for the first time. */
     private Consumer<Boolean> openedLater;
 
-    private String trouble;
-    private volatile String state = "closed";
+    /** Null: none was met. */
+    private volatile String trouble;
+
+    private volatile boolean onDisk;
 
     Journal(NativeCore core, File folder) {
         this.core = core;
@@ -72,12 +73,12 @@ final class Journal implements AutoCloseable {
 
     /** Whether what the core knows is kept. */
     boolean isOnDisk() {
-        return ON_DISK.equals(state);
+        return onDisk;
     }
 
-    /** How it is, in one line: "on disk", or why not. */
-    String state() {
-        return state;
+    /** Why it is in memory only, in one line; null: it is on disk. */
+    String trouble() {
+        return trouble;
     }
 
     private void open() {
@@ -118,13 +119,13 @@ final class Journal implements AutoCloseable {
                 Log.info("Last activity is kept on disk again, in {}", folder);
             }
             trouble = null;
-            state = ON_DISK;
+            onDisk = true;
         } else if (!error.isEmpty()) {
             if (!error.equals(trouble)) {
                 Log.error("Last activity is kept in memory only, and is lost if the server dies: {}", error);
             }
             trouble = error;
-            state = error;
+            onDisk = false;
         }
     }
 

@@ -6,7 +6,6 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Json;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.PropertyEventListener;
@@ -18,14 +17,7 @@ final class PolicyProperty implements PropertyEventListener {
     private static final Logger Log = LoggerFactory.getLogger(PolicyProperty.class);
 
     static final String POLICY = "plugin.heartbeat.policy";
-    private static final String IDLE = "xmpp.client.idle";
-    private static final String PING = "xmpp.client.idle.ping";
-    private static final Set<String> ALL = new HashSet<>(Arrays.asList(POLICY, IDLE, PING));
-
-    /** Openfire's own defaults. */
-    private static final long DEFAULT_IDLE_MS = TimeUnit.MINUTES.toMillis(6);
-
-    private static final boolean DEFAULT_PING = true;
+    private static final Set<String> ALL = new HashSet<>(Arrays.asList(POLICY, OpenfireIdle.IDLE, OpenfireIdle.PING));
 
     private final NativeCore core;
 
@@ -78,15 +70,7 @@ final class PolicyProperty implements PropertyEventListener {
 
     /** What a policy would mean with Openfire's settings as they are. */
     static String describe(String text) {
-        return NativeCore.describe(text, idleMs(), ping());
-    }
-
-    private static long idleMs() {
-        return JiveGlobals.getLongProperty(IDLE, DEFAULT_IDLE_MS);
-    }
-
-    private static boolean ping() {
-        return JiveGlobals.getBooleanProperty(PING, DEFAULT_PING);
+        return NativeCore.describe(text, OpenfireIdle.idleMs(), OpenfireIdle.pings());
     }
 
     synchronized void apply() {
@@ -109,12 +93,12 @@ final class PolicyProperty implements PropertyEventListener {
         try {
             configure(accepted);
         } catch (NativeCore.PolicyException e) {
-            Log.error("The policy in force does not go with {}, nothing is changed: {}", IDLE, e.getMessage());
+            Log.error("The policy in force does not go with {}, nothing is changed: {}", OpenfireIdle.IDLE, e.getMessage());
         }
     }
 
     private void configure(String text) throws NativeCore.PolicyException {
-        core.configure(text, idleMs(), ping());
+        core.configure(text, OpenfireIdle.idleMs(), OpenfireIdle.pings());
     }
 
     @Override

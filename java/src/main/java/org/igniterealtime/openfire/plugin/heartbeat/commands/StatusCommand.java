@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import java.util.Map;
 import org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin;
 import org.igniterealtime.openfire.plugin.heartbeat.SessionState;
+import org.igniterealtime.openfire.plugin.heartbeat.web.JournalState;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Json;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Texts;
 import org.jivesoftware.openfire.commands.SessionData;
@@ -62,7 +63,8 @@ final class StatusCommand extends Command {
         number(form, "closes", texts.of("command-closes"), counts.get("closes"));
         number(form, "cuts", texts.of("command-cuts"), counts.get("cuts"));
         number(form, "told", texts.of("command-told"), counts.get("told"));
-        Answer.field(form, FormField.Type.text_single, "journal", texts.of("command-journal"), plugin.journal());
+        String kept = JournalState.of(plugin, texts);
+        Answer.field(form, FormField.Type.text_single, "journal", texts.of("command-journal"), kept);
         FormField policy = Answer.field(form, FormField.Type.text_multi, "policy", texts.of("command-policy"), null);
         for (Map.Entry<String, JsonElement> key : status.getAsJsonObject("policy").entrySet()) {
             policy.addValue(key.getKey() + ": " + key.getValue().getAsString());

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.igniterealtime.openfire.plugin.heartbeat.Adapter;
+import org.igniterealtime.openfire.plugin.heartbeat.OpenfireIdle;
 import org.igniterealtime.openfire.plugin.heartbeat.RateLimit;
 import org.igniterealtime.openfire.plugin.heartbeat.Sessions;
 import org.igniterealtime.openfire.plugin.heartbeat.Transport;
@@ -20,7 +21,6 @@ import org.jivesoftware.openfire.http.HttpSession;
 import org.jivesoftware.openfire.session.LocalClientSession;
 import org.jivesoftware.openfire.session.LocalSession;
 import org.jivesoftware.openfire.websocket.WebSocketConnection;
-import org.jivesoftware.util.JiveGlobals;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,9 +33,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class HttpAdapter implements Adapter {
     private static final Logger Log = LoggerFactory.getLogger(HttpAdapter.class);
-
-    private static final String IDLE = "xmpp.client.idle";
-    private static final int IDLE_DEFAULT_MS = (int) TimeUnit.MINUTES.toMillis(6);
 
     /** As the core takes it, 30 days. */
     private static final long OWN_MAX_S = TimeUnit.DAYS.toSeconds(30);
@@ -190,7 +187,7 @@ public final class HttpAdapter implements Adapter {
             if (isDeaf(session, connection)) {
                 return NOT_OURS;
             }
-            long idle = endsWebSockets ? JiveGlobals.getIntProperty(IDLE, IDLE_DEFAULT_MS) / 1000 : 0;
+            long idle = endsWebSockets ? OpenfireIdle.idleMs() / 1000 : 0;
             return (int) Math.max(0, Math.min(idle, OWN_MAX_S));
         }
         // Held open for `wait`, and then nothing for as long as it may be away (XEP-0124, section 10).

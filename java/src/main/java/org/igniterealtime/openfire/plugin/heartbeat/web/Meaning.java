@@ -7,12 +7,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.jivesoftware.util.JiveGlobals;
+import org.igniterealtime.openfire.plugin.heartbeat.OpenfireIdle;
 
 /** What a policy means for a client that falls silent, in words. */
 final class Meaning {
-    private static final long OPENFIRES_IDLE_MS = TimeUnit.MINUTES.toMillis(6);
-
     private Meaning() {}
 
     /** @param described a policy that was not refused, as the core describes it */
@@ -54,15 +52,11 @@ final class Meaning {
 
     /** What Openfire's own idle policy is set to. */
     static String ofOpenfire(Texts texts) {
-        long idleMs = JiveGlobals.getLongProperty("xmpp.client.idle", OPENFIRES_IDLE_MS);
+        long idleMs = OpenfireIdle.idleMs();
         if (idleMs <= 0) {
             return texts.of("openfire-idle-never");
         }
         String span = texts.span(TimeUnit.MILLISECONDS.toSeconds(idleMs));
-        return texts.of(
-                JiveGlobals.getBooleanProperty("xmpp.client.idle.ping", true)
-                        ? "openfire-idle-ping"
-                        : "openfire-idle-no-ping",
-                span);
+        return texts.of(OpenfireIdle.pings() ? "openfire-idle-ping" : "openfire-idle-no-ping", span);
     }
 }

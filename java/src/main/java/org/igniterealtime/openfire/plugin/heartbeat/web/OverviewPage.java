@@ -15,9 +15,6 @@ import org.igniterealtime.openfire.plugin.heartbeat.Span;
 public final class OverviewPage extends Page {
     private static final long serialVersionUID = 1L;
 
-    /** How a journal is that has no trouble. */
-    static final String ON_DISK = "on disk";
-
     private static final double BYTES_OF_KB = 1_000;
     private static final double BYTES_OF_MB = 1_000_000;
 
@@ -116,8 +113,7 @@ public final class OverviewPage extends Page {
         if (status == null) {
             return state;
         }
-        String journal = plugin.journal();
-        add(state, texts.of("journal"), ON_DISK.equals(journal) ? texts.of("journal-on-disk") : journal);
+        add(state, texts.of("journal"), JournalState.of(plugin, texts));
         add(state, texts.of("journal-folder"), plugin.folder());
         JsonObject kept = status.getAsJsonObject("journal");
         long flushedMs = Json.number(kept, "flushed_ms", 0);

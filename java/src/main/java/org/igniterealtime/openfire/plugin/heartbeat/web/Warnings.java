@@ -51,8 +51,8 @@ final class Warnings {
     }
 
     private void aboutDisk(HeartbeatPlugin plugin, JsonObject status, Texts texts) {
-        String journal = plugin.journal();
-        if (journal != null && !OverviewPage.ON_DISK.equals(journal)) {
+        String journal = plugin.journalTrouble();
+        if (journal != null) {
             add(texts.of("warning-journal"), journal, null, null);
         }
         String key = status == null ? null : Json.text(status.getAsJsonObject("journal"), "key");

@@ -507,9 +507,9 @@ public final class OpenfireServer implements AutoCloseable {
         }
     }
 
-    /** How the plugin keeps last activity: "on disk", or why not. */
-    public String journal() {
-        return command("journal");
+    /** Why the plugin keeps last activity in memory only; "null": it is on disk. */
+    public String journalTrouble() {
+        return command("journal-trouble");
     }
 
     /**

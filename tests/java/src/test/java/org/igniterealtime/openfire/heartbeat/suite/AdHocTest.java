@@ -141,7 +141,7 @@ final class AdHocTest {
         assertEquals("boolean: 1", status.field("in_charge").replace("true", "1"));
         long sessions = Long.parseLong(status.field("sessions").replace("text-single: ", ""));
         assertTrue(sessions >= 1 && status.field("sessions_alive") != null, status.toString());
-        assertEquals("text-single: on disk", status.field("journal"));
+        assertEquals("text-single: on disk, encrypted", status.field("journal"));
         assertTrue(status.field("policy").contains("idle: 17m\n"), status.field("policy"));
         server.set(ENABLED, "false");
         status = AdHoc.begin(boss, STATUS);
@@ -352,6 +352,14 @@ final class AdHocTest {
                 assertEquals("error: 未作任何操作：请填写用户。", only(why.notes(), "error"));
             }
         }
+        // The status is in the server's language up to 4.8.
+        server.command("locale", "zh-CN");
+        try (RawClient chief =
+                RawClient.connect(server.door(), "chief").speaking("zh-CN").authenticate("boss").bind("zh")) {
+            assertEquals("text-single: 磁盘，已加密", AdHoc.begin(chief, STATUS).field("journal"));
+        } finally {
+            server.command("locale", "en");
+        }
         try (RawClient chief = RawClient.connect(server.door(), "chief")
                 .speaking("fr")
                 .authenticate("boss")
@@ -383,7 +391,7 @@ final class AdHocTest {
             assertEquals(2, list.getForm().getItems().size());
             RemoteCommand status = chief.command(STATUS);
             assertTrue(status.isCompleted());
-            assertEquals("on disk", status.getForm().getField("journal").getFirstValue());
+            assertEquals("on disk, encrypted", status.getForm().getField("journal").getFirstValue());
         }
     }
 

@@ -156,8 +156,8 @@ final class Commands {
             case "locale":
                 JiveGlobals.setLocale(Locale.forLanguageTag(arguments[0]));
                 return "";
-            case "journal":
-                return ask("journal", new Class<?>[] {});
+            case "journal-trouble":
+                return ask("journalTrouble", new Class<?>[] {});
             case "refusal":
                 return ask("refusal", new Class<?>[] {});
             case "close":
