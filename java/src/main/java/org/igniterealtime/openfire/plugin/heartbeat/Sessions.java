@@ -380,11 +380,13 @@ public final class Sessions {
         }
     }
 
-    private void tellBound(LocalClientSession session, Watched watched) {
+    /** Whether the core has it now. */
+    private boolean tellBound(LocalClientSession session, Watched watched) {
         int code = core.bound(watched.token, session.getAddress().toString(), session.isAnonymousUser());
         if (code < 0 && code != NativeCore.STALE && code != NativeCore.CLOSED && faults.allows()) {
             Log.error("The core did not take the login of {}: code {}", session.getAddress(), code);
         }
+        return code >= 0;
     }
 
     private void tellAvailable(LocalClientSession session, Watched watched) {
@@ -417,9 +419,14 @@ public final class Sessions {
                 to.session = session;
                 to.available = from.available;
                 bySession.put(session, to);
-                core.resumed(from.token, to.token);
+                if (core.resumed(from.token, to.token) < 0 && tellBound(session, to)) {
+                    // The core has taken it for over, and now as one that has just logged in.
+                    tellAvailable(session, to);
+                    core.closed(from.token);
+                }
             }
             detached.remove(session, from);
+            leaving.remove(session, from);
             byToken.remove(from);
             Log.debug("{} was resumed", session.getAddress());
         }

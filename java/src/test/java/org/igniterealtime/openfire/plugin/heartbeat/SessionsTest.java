@@ -6,15 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Proxy;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.session.LocalClientSession;
+import org.jivesoftware.openfire.streammanagement.StreamManager;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.xmpp.packet.JID;
+import org.xmpp.packet.Presence;
 import org.xmpp.packet.StreamError;
 
-/** Of a session that is closed, until its contacts were told. */
+/** Of a session whose connection is closed: until its contacts were told, or until it goes on over another one. */
 final class SessionsTest {
     /** As a look comes after each login that is not ours: many in a tick. */
     private static final int LOOKS = 200;
@@ -23,6 +27,8 @@ final class SessionsTest {
     private static final int UNTIL_TOLD = 4;
 
     private static final int UNTIL_FORGOTTEN = 31;
+
+    private static final String ADDRESS = "someone@chat.example.org/phone";
 
     private final TestCore core = new TestCore();
     private final Sessions sessions = core.sessions();
@@ -59,6 +65,61 @@ final class SessionsTest {
         assertFalse(isKnown(other), "it is kept for ever");
     }
 
+    @Test
+    void whoComesBackAfterTheCoreTookThemForGoneIsKnown() throws Exception {
+        Session session = closed();
+        core.tick(1);
+        session.goOnOver(connection());
+        Watched now = open(session.wire);
+        assertTrue(sessions.bound(session));
+        assertEquals(List.of(), verbs(UNTIL_TOLD), "contacts are told of a session that lives");
+        goesOn(session, now);
+    }
+
+    @Test
+    void whoComesBackAfterContactsWereToldIsKnown() throws Exception {
+        Session session = closed();
+        assertEquals(List.of(NativeCore.UNAVAILABLE), verbs(UNTIL_TOLD));
+        session.goOnOver(connection());
+        Watched now = open(session.wire);
+        assertTrue(sessions.bound(session));
+        goesOn(session, now);
+    }
+
+    /** It is known as logged in and available on this connection, and its presence is followed for as long as it lasts. */
+    private void goesOn(Session session, Watched now) {
+        SessionRow row = row();
+        assertEquals(now.token, row.token());
+        assertEquals(ADDRESS, row.jid());
+        assertTrue(row.isAvailable());
+        isFollowed(session);
+        for (int i = 0; i < UNTIL_FORGOTTEN; i++) {
+            now.read();
+            assertEquals(List.of(), verbs(1));
+            look(1);
+        }
+        isFollowed(session);
+        sessions.ended(now);
+        assertEquals(List.of(NativeCore.UNAVAILABLE), verbs(UNTIL_TOLD), "told once, at its end");
+    }
+
+    private void isFollowed(Session session) {
+        sessions.unavailable(session, null);
+        assertFalse(row().isAvailable());
+        sessions.available(session);
+        assertTrue(row().isAvailable());
+    }
+
+    private SessionRow row() {
+        List<SessionRow> rows = core.list(SessionQuery.all()).rows();
+        assertEquals(1, rows.size());
+        return rows.get(0);
+    }
+
+    private List<Integer> verbs(int seconds) {
+        return core.orders(seconds).stream().map(order -> order.verb).collect(Collectors.toList());
+    }
+
     /** Whether it is asked for its connection, as one that is known. It is not afterwards: this was its end. */
     private boolean isKnown(Session session) {
         int before = session.asked.get();
@@ -75,51 +136,62 @@ final class SessionsTest {
     /** A session that was available, and whose connection is closed. */
     private Session closed() throws Exception {
         Session session = Session.make();
-        long now = sessions.clock().nowUs();
-        Watched watched = sessions.opened(new Wire(session.getConnection()), now, now);
-        sessions.connected(watched);
+        sessions.ended(login(session), false);
+        return session;
+    }
+
+    private Watched login(Session session) {
+        Watched watched = open(session.wire);
         assertTrue(sessions.bound(session));
         sessions.available(session);
-        sessions.ended(watched, false);
-        return session;
+        return watched;
+    }
+
+    private Watched open(Connection connection) {
+        long now = sessions.clock().nowUs();
+        Watched watched = sessions.opened(new Wire(connection), now, now);
+        sessions.connected(watched);
+        return watched;
+    }
+
+    /** One that is closed on the wire, and that is asked for nothing else. */
+    private static Connection connection() {
+        return (Connection) Proxy.newProxyInstance(
+                SessionsTest.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
+                    switch (method.getName()) {
+                        case "equals":
+                            return proxy == arguments[0];
+                        case "hashCode":
+                            return System.identityHashCode(proxy);
+                        case "isClosed":
+                            return true;
+                        default:
+                            throw new UnsupportedOperationException(method.toString());
+                    }
+                });
     }
 
     /** Openfire's own needs a whole server to be made: this one has what it is asked for, and nothing else. */
     private static final class Session extends LocalClientSession {
         private AtomicInteger asked;
         private Connection wire;
+        private Resumption resumption;
 
         private Session() {
             super(null, null, null, null);
         }
 
         static Session make() throws ReflectiveOperationException {
-            // As serialization does it: without its own constructor.
-            Class<?> factory = Class.forName("sun.reflect.ReflectionFactory");
-            Constructor<?> made = (Constructor<?>) factory.getMethod(
-                            "newConstructorForSerialization", Class.class, Constructor.class)
-                    .invoke(factory.getMethod("getReflectionFactory").invoke(null), Session.class, Object.class.getConstructor());
-            Session session = (Session) made.newInstance();
+            Session session = made(Session.class);
+            session.resumption = made(Resumption.class);
             session.asked = new AtomicInteger();
-            session.wire = (Connection) Proxy.newProxyInstance(
-                    SessionsTest.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
-                        switch (method.getName()) {
-                            case "equals":
-                                return proxy == arguments[0];
-                            case "hashCode":
-                                return System.identityHashCode(proxy);
-                            case "isClosed":
-                                return true;
-                            default:
-                                throw new UnsupportedOperationException(method.toString());
-                        }
-                    });
+            session.wire = connection();
             return session;
         }
 
         @Override
         public JID getAddress() {
-            return new JID("someone@chat.example.org/phone");
+            return new JID(ADDRESS);
         }
 
         @Override
@@ -128,15 +200,51 @@ final class SessionsTest {
             return wire;
         }
 
+        /** As Openfire has it resumed. */
+        void goOnOver(Connection connection) {
+            wire = connection;
+        }
+
         @Override
         public boolean isDetached() {
             return false;
         }
 
         @Override
+        public StreamManager getStreamManager() {
+            return resumption;
+        }
+
+        @Override
+        public Presence getPresence() {
+            return new Presence();
+        }
+
+        @Override
         public boolean isAnonymousUser() {
             return false;
         }
+    }
+
+    /** Openfire would not let the session be resumed once more. */
+    private static final class Resumption extends StreamManager {
+        private Resumption() {
+            super(null);
+        }
+
+        @Override
+        public boolean getResume() {
+            return false;
+        }
+    }
+
+    /** As serialization does it: without its own constructor. */
+    private static <T> T made(Class<T> type) throws ReflectiveOperationException {
+        Class<?> factory = Class.forName("sun.reflect.ReflectionFactory");
+        Constructor<?> constructor = (Constructor<?>) factory.getMethod(
+                        "newConstructorForSerialization", Class.class, Constructor.class)
+                .invoke(factory.getMethod("getReflectionFactory").invoke(null), type, Object.class.getConstructor());
+        return type.cast(constructor.newInstance());
     }
 
     private static final class Wire implements Transport {

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -33,13 +35,32 @@ public final class TestCore implements AutoCloseable {
     public int tick(int seconds) {
         int actions = 0;
         for (int i = 0; i < seconds; i++) {
-            nowUs += TimeUnit.SECONDS.toMicros(1);
-            long result = core.advance(nowUs, System.currentTimeMillis(), due);
-            assertTrue(result > 0);
-            clock.tick = (int) (result >>> 32);
-            actions += (int) result;
+            actions += tick();
         }
         return actions;
+    }
+
+    private int tick() {
+        nowUs += TimeUnit.SECONDS.toMicros(1);
+        long result = core.advance(nowUs, System.currentTimeMillis(), due);
+        assertTrue(result > 0);
+        clock.tick = (int) (result >>> 32);
+        return (int) result;
+    }
+
+    /** The same, and asks for the last word on what is due. Returns what is to be carried out. */
+    List<NativeCore.Order> orders(int seconds) {
+        List<NativeCore.Order> orders = new ArrayList<>();
+        for (int i = 0; i < seconds; i++) {
+            int count = tick();
+            for (int at = 0; at < count * NativeCore.ACTION_BYTES; at += NativeCore.ACTION_BYTES) {
+                NativeCore.Order order = core.begin(due.getLong(at), due.getInt(at + 8), 0, nowUs);
+                if (order.verb != NativeCore.NOTHING) {
+                    orders.add(order);
+                }
+            }
+        }
+        return orders;
     }
 
     /** Ticks once, at the time that it really is. */
