@@ -144,7 +144,7 @@ public final class Sessions {
             }
             disconnected(watched);
             LocalClientSession session = watched.session;
-            if (mayComeBack && session != null && resumable(session) && bySession.get(session) == watched) {
+            if (mayComeBack && session != null && outlives(session, watched) && bySession.get(session) == watched) {
                 detached.put(session, watched);
                 core.detached(watched.token);
             } else {
@@ -477,6 +477,19 @@ public final class Sessions {
     private static Connection connectionOf(LocalClientSession session) {
         // Asked for the connection of a detached session, Openfire logs an error.
         return session.isDetached() ? null : session.getConnection();
+    }
+
+    /**
+     * Whether Openfire keeps the session though this connection of it is closed. If it is resumed on a new connection while
+     * Openfire believes in the old one, 4.8.0 and 5.1 close that as if nobody could resume the session ever again, and go on
+     * with it all the same: it has no connection for that moment, or the new one already.
+     */
+    private static boolean outlives(LocalClientSession session, Watched watched) {
+        if (resumable(session)) {
+            return true;
+        }
+        Connection now = connectionOf(session);
+        return now != watched.connection;
     }
 
     private static boolean resumable(LocalClientSession session) {

@@ -86,6 +86,41 @@ final class SessionsTest {
         goesOn(session, now);
     }
 
+    @Test
+    void theOldConnectionEndsBeforeItsSessionHasTheNewOne() throws Exception {
+        Session session = Session.make();
+        Watched before = login(session);
+        Connection next = connection();
+        Watched now = open(next);
+        session.goOnOver(null);
+        sessions.ended(before);
+        look(LOOKS);
+        assertEquals(List.of(), verbs(UNTIL_TOLD), "contacts are told of a session that Openfire keeps");
+        session.goOnOver(next);
+        look(1);
+        goesOn(session, now);
+    }
+
+    @Test
+    void theOldConnectionEndsAfterItsSessionHasTheNewOne() throws Exception {
+        Session session = Session.make();
+        Watched before = login(session);
+        session.goOnOver(connection());
+        Watched now = open(session.wire);
+        sessions.ended(before);
+        assertEquals(List.of(), verbs(1));
+        look(1);
+        goesOn(session, now);
+    }
+
+    @Test
+    void endsWithTheConnectionThatItHas() throws Exception {
+        Session session = Session.make();
+        sessions.ended(login(session));
+        look(LOOKS);
+        assertEquals(List.of(NativeCore.UNAVAILABLE), verbs(UNTIL_TOLD));
+    }
+
     /** It is known as logged in and available on this connection, and its presence is followed for as long as it lasts. */
     private void goesOn(Session session, Watched now) {
         SessionRow row = row();
@@ -200,14 +235,14 @@ final class SessionsTest {
             return wire;
         }
 
-        /** As Openfire has it resumed. */
+        /** As Openfire has it resumed; null: it is detached. */
         void goOnOver(Connection connection) {
             wire = connection;
         }
 
         @Override
         public boolean isDetached() {
-            return false;
+            return wire == null;
         }
 
         @Override
@@ -226,7 +261,7 @@ final class SessionsTest {
         }
     }
 
-    /** Openfire would not let the session be resumed once more. */
+    /** Of a session that Openfire would not let be resumed once more. */
     private static final class Resumption extends StreamManager {
         private Resumption() {
             super(null);

@@ -43,6 +43,14 @@ public record OpenfireVersion(int major, int minor, int patch) {
         return !isSince(5, 1);
     }
 
+    /**
+     * Whether it removes a session that was resumed while its old connection was still open: from 5.1 on the listeners of
+     * that one are told after the session has the new one (its OF-2808 once more).
+     */
+    public boolean removesResumed() {
+        return isSince(5, 1);
+    }
+
     /** Whether its console lets one in by a token of the configuration file, which serves once. */
     public boolean letsInOnce() {
         return isSince(4, 4) || isSince(4, 3) && patch >= 1;

@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.igniterealtime.openfire.heartbeat.harness.Event;
+import org.igniterealtime.openfire.heartbeat.harness.LinkCut;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.PingAnswer;
 import org.igniterealtime.openfire.heartbeat.harness.RawClient;
@@ -46,6 +47,7 @@ final class SmRows {
                 new Row("sm-fin", stage -> comesBack(stage, RawClient::finish)),
                 new Row("sm-rst", stage -> comesBack(stage, RawClient::reset)),
                 new Row("sm-silent-cut", stage -> comesBack(stage, client -> awaitGone(client, T))),
+                new Row("sm-link-down", SmRows::linkDown),
                 new Row("sm-resume-then-silent", SmRows::resumeThenSilent));
     }
 
@@ -168,6 +170,66 @@ final class SmRows {
         return stage.session(client)
                 .map(session -> !session.get("rtt_us").isJsonNull())
                 .orElse(false);
+    }
+
+    /** The link is down and the client knows it first: it resumes while the server still believes in the old connection. */
+    private static void linkDown(Stage stage) throws Exception {
+        stage.people("client");
+        RawClient contact = stage.contact();
+        RawClient client = stage.login("client");
+        String resumption = client.enableResumption();
+        client.sync();
+        stage.begin();
+        try (LinkCut cut = new LinkCut(client.localPort(), stage.server().door().port())) {
+            RawClient back = connectAgain(stage);
+            boolean resumed = back.resume(resumption, client.received());
+            stage.must(resumed, "it is resumed", back);
+            if (!resumed) {
+                return;
+            }
+            if (stage.server().version().removesResumed()) {
+                isOver(stage, contact, client, back);
+                return;
+            }
+            back.sync();
+            long begun = System.nanoTime();
+            long quiet = back.lastSent();
+            back.answerPings(PingAnswer.RESULT);
+            sleepUntil(quiet + (long) ((T / 2 + TICK) * 1e9));
+            List<Event> pings = back.events(begun, Event::isPing);
+            // By now all is over that may come of the old connection, or of a new one that nobody has logged in on.
+            sleepUntil(quiet + (long) ((T + 3 * TICK) * 1e9));
+            boolean listed = stage.server().sessions().stream().anyMatch(each -> each.startsWith(client.jid()));
+            stage.saw(String.format(
+                    Locale.ROOT,
+                    "resumed, pinged after %s, %s; contact saw %d presences",
+                    span(pings.stream().map(ping -> seconds(quiet, ping.at())).toList()),
+                    back.isOver() ? "then closed" : listed ? "stays" : "then nobody's session",
+                    flicker(stage, contact, client).size()));
+            stage.must(flicker(stage, contact, client).isEmpty(), "contacts see nothing", contact);
+            stage.must(
+                    pings.size() == 1 && isPingTime(seconds(quiet, pings.get(0).at()), T / 2),
+                    "it is watched on its new connection",
+                    back);
+            stage.must(!back.isOver() && listed, "it stays", back);
+            if (stage.hasPlugin()) {
+                stage.must(hasRoundTrip(stage, client), "the core has it with its round trip", back);
+            }
+        }
+    }
+
+    /** Openfire has removed the session that it had just resumed: contacts hear of it, and its connection does not stay. */
+    private static void isOver(Stage stage, RawClient contact, RawClient client, RawClient back) {
+        awaitGone(back, T);
+        sleep(3 * TICK);
+        int told = contact.presences(client.jid(), "unavailable").size();
+        boolean listed = stage.server().sessions().stream().anyMatch(each -> each.startsWith(client.jid()));
+        stage.saw("resumed, removed, then closed; contact told " + told + " times");
+        stage.must(told == 1, "the contact is told once", contact);
+        stage.must(!listed, "Openfire has no such session", back);
+        if (stage.hasPlugin()) {
+            stage.must(stage.session(client).isEmpty(), "nothing is kept of the session", client);
+        }
     }
 
     /** Resumed after it was cut, it answers one ping and then goes silent again: cut again, unseen by contacts. */
