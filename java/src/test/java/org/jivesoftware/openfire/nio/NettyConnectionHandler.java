@@ -14,6 +14,9 @@ public final class NettyConnectionHandler extends SimpleChannelInboundHandler<St
     public static final AttributeKey<Long> WRITTEN_BYTES = AttributeKey.valueOf("WRITTEN_BYTES");
     public static final AttributeKey<Boolean> IDLE_FLAG = AttributeKey.valueOf("IDLE_FLAG");
 
+    /** Its connection was asked for its session, and has none. */
+    public static final AttributeKey<Boolean> ASKED = AttributeKey.valueOf("asked");
+
     private final Consumer<Channel> unregistered;
 
     public NettyConnectionHandler(Consumer<Channel> unregistered) {
@@ -23,8 +26,13 @@ public final class NettyConnectionHandler extends SimpleChannelInboundHandler<St
     @Override
     public void handlerAdded(ChannelHandlerContext context) {
         context.channel().attr(CONNECTION).set((Connection) Proxy.newProxyInstance(
-                Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
+                NettyConnection.class.getClassLoader(),
+                new Class<?>[] {NettyConnection.class},
+                (proxy, method, arguments) -> {
                     switch (method.getName()) {
+                        case "getSession":
+                            context.channel().attr(ASKED).set(true);
+                            return null;
                         case "deliverRawText":
                             write(context, (String) arguments[0]);
                             return null;

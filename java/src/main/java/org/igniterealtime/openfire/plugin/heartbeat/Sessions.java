@@ -9,6 +9,7 @@ import org.jivesoftware.openfire.SessionManager;
 import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.session.ClientSession;
 import org.jivesoftware.openfire.session.LocalClientSession;
+import org.jivesoftware.openfire.session.LocalSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.xmpp.packet.JID;
@@ -128,6 +129,18 @@ public final class Sessions {
         if (watched.session == null && !detached.isEmpty()) {
             // A session may have been resumed on it since the last look: then it is that session's connection that ends.
             findResumed();
+        }
+    }
+
+    /**
+     * The same where Openfire says whose connection it is: nobody else is looked at, however many are detached while
+     * strangers come and go.
+     *
+     * @param owner null if the connection has no session
+     */
+    public void closing(Watched watched, LocalSession owner) {
+        if (watched.session == null && owner instanceof LocalClientSession) {
+            goesOnOver((LocalClientSession) owner, detached.get(owner));
         }
     }
 
@@ -298,12 +311,15 @@ public final class Sessions {
     }
 
     private void findResumed() {
-        detached.forEach((session, watched) -> {
-            Watched now = find(session);
-            if (now != null && now != watched) {
-                moved(session, watched, now);
-            }
-        });
+        detached.forEach(this::goesOnOver);
+    }
+
+    /** Looks whether a session that was detached has another connection. */
+    private void goesOnOver(LocalClientSession session, Watched before) {
+        Watched now = before == null ? null : find(session);
+        if (now != null && now != before) {
+            moved(session, before, now);
+        }
     }
 
     private void adopt(LocalClientSession session) {

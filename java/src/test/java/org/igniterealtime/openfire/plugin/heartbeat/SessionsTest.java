@@ -2,6 +2,7 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Constructor;
@@ -113,6 +114,44 @@ final class SessionsTest {
         goesOn(session, now);
     }
 
+    /** Resumed and lost again between two looks: what was read meanwhile counts. */
+    @Test
+    void theConnectionThatEndsIsFoundToBeOfASessionThatWasDetached() throws Exception {
+        Session session = Session.make();
+        Watched before = detached(session);
+        verbs(UNTIL_FORGOTTEN);
+        session.goOnOver(connection());
+        Watched now = open(session.wire);
+        now.read();
+        sessions.closing(now, session);
+        session.resumption.possible = true;
+        sessions.ended(now);
+        assertEquals(now.token, row().token(), "it was resumed");
+        assertNull(sessions.byToken(before.token));
+        assertTrue(row().silentSeconds() <= 1);
+        assertTrue(row().isAvailable());
+    }
+
+    @Test
+    void theEndOfAStrangersConnectionAsksNobodyElse() throws Exception {
+        Session session = Session.make();
+        detached(session);
+        Watched stranger = open(connection());
+        int asked = session.detachedAsked.get();
+        sessions.closing(stranger, null);
+        sessions.closing(stranger, Session.make());
+        assertEquals(asked, session.detachedAsked.get());
+        sessions.closing(stranger);
+        assertTrue(session.detachedAsked.get() > asked, "as all are where Openfire does not say whose it is");
+    }
+
+    private Watched detached(Session session) {
+        Watched watched = login(session);
+        session.goOnOver(null);
+        sessions.ended(watched);
+        return watched;
+    }
+
     @Test
     void endsWithTheConnectionThatItHas() throws Exception {
         Session session = Session.make();
@@ -209,6 +248,7 @@ final class SessionsTest {
     /** Openfire's own needs a whole server to be made: this one has what it is asked for, and nothing else. */
     private static final class Session extends LocalClientSession {
         private AtomicInteger asked;
+        private AtomicInteger detachedAsked;
         private Connection wire;
         private Resumption resumption;
 
@@ -220,6 +260,7 @@ final class SessionsTest {
             Session session = made(Session.class);
             session.resumption = made(Resumption.class);
             session.asked = new AtomicInteger();
+            session.detachedAsked = new AtomicInteger();
             session.wire = connection();
             return session;
         }
@@ -242,6 +283,7 @@ final class SessionsTest {
 
         @Override
         public boolean isDetached() {
+            detachedAsked.incrementAndGet();
             return wire == null;
         }
 
@@ -261,15 +303,17 @@ final class SessionsTest {
         }
     }
 
-    /** Of a session that Openfire would not let be resumed once more. */
+    /** Whether Openfire would let the session be resumed once more. */
     private static final class Resumption extends StreamManager {
+        private volatile boolean possible;
+
         private Resumption() {
             super(null);
         }
 
         @Override
         public boolean getResume() {
-            return false;
+            return possible;
         }
     }
 

@@ -228,6 +228,15 @@ final class NettyConnection implements Transport {
         return threads == null || threads.isShutdown() || ticks > PATIENCE;
     }
 
+    private void closing() {
+        Connection connection = connection();
+        if (common.openfire.saysWhose(connection)) {
+            common.sessions.closing(watched, common.openfire.owner(connection));
+        } else {
+            common.sessions.closing(watched);
+        }
+    }
+
     /** The connection is closed, and Openfire has done what it does then. */
     void end() {
         common.over.accept(this);
@@ -379,7 +388,7 @@ final class NettyConnection implements Transport {
 
         @Override
         public void channelUnregistered(ChannelHandlerContext context) {
-            safely(() -> common.sessions.closing(watched));
+            safely(NettyConnection.this::closing);
             safely(() -> {
                 Connection connection = connection();
                 if (connection != null) {

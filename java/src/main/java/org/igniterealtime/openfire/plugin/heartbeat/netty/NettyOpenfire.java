@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import org.jivesoftware.openfire.Connection;
 import org.jivesoftware.openfire.ConnectionManager;
 import org.jivesoftware.openfire.XMPPServer;
+import org.jivesoftware.openfire.session.LocalSession;
 import org.jivesoftware.openfire.spi.ConnectionListener;
 import org.jivesoftware.openfire.spi.ConnectionManagerImpl;
 import org.jivesoftware.openfire.spi.ConnectionType;
@@ -45,6 +46,9 @@ final class NettyOpenfire {
     private final AttributeKey<?> written;
     private final AttributeKey<?> idle;
 
+    /** Null: this Openfire does not say whose a connection is. */
+    private final Method owner;
+
     private NettyOpenfire() throws ReflectiveOperationException {
         acceptorClass = Class.forName("org.jivesoftware.openfire.spi.NettyConnectionAcceptor");
         factoryClass = Class.forName("org.jivesoftware.openfire.nio.NettyChannelHandlerFactory");
@@ -56,6 +60,15 @@ final class NettyOpenfire {
         connection = attribute("CONNECTION");
         written = attribute("WRITTEN_BYTES");
         idle = attribute("IDLE_FLAG");
+        owner = findOwner();
+    }
+
+    private static Method findOwner() {
+        try {
+            return Class.forName("org.jivesoftware.openfire.nio.NettyConnection").getMethod("getSession");
+        } catch (ReflectiveOperationException e) {
+            return null;
+        }
     }
 
     /** @throws ReflectiveOperationException its message names what this server does not have */
@@ -193,6 +206,15 @@ final class NettyOpenfire {
 
     Connection connection(Channel channel) {
         return (Connection) channel.attr(connection).get();
+    }
+
+    boolean saysWhose(Connection one) {
+        return owner != null && owner.getDeclaringClass().isInstance(one);
+    }
+
+    /** The session that a connection has now, as {@link #saysWhose} has it; null: it has none. */
+    LocalSession owner(Connection one) {
+        return (LocalSession) call(owner, one);
     }
 
     /** Openfire has written something, so it has opened its stream. */

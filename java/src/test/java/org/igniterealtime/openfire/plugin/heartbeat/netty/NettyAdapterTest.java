@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
@@ -229,7 +230,9 @@ class NettyAdapterTest extends NettyFixture {
         open(ownThreads);
         AtomicInteger overBefore = new AtomicInteger(-1);
         AtomicInteger interruptedBefore = new AtomicInteger(-1);
+        AtomicBoolean askedBefore = new AtomicBoolean();
         acceptor.ending = channel -> {
+            askedBefore.set(channel.hasAttr(NettyConnectionHandler.ASKED));
             overBefore.set(core.number("over"));
             interruptedBefore.set(interrupted.get());
         };
@@ -240,6 +243,7 @@ class NettyAdapterTest extends NettyFixture {
         await("it to be over", () -> core.number("over") == 1);
         assertEquals(0, overBefore.get());
         assertEquals(1, interruptedBefore.get());
+        assertTrue(askedBefore.get(), "it was asked whose it is");
     }
 
     @ParameterizedTest
