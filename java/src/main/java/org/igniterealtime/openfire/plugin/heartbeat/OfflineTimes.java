@@ -66,6 +66,9 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     /** While a server stops, Openfire goes on writing for some time. */
     private static final long STOPPING_FOR_MS = 600_000;
 
+    /** From the end of a session until Openfire has written its time, at the very most: many may end at once. */
+    private static final long LATE_MS = 600_000;
+
     /** What the last words of it may take, and what is waited for them. */
     private static final long LAST_MS = 3_000;
 
@@ -117,6 +120,11 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
 
     private long startedMs;
 
+    /** From here on rows may be of the last stop of this server: Openfire writes then, for all who are online. */
+    private long stopFromMs;
+
+    private long stopUntilMs;
+
     /** Where going through all users goes on; 0: it is not under way. */
     private int at;
 
@@ -136,7 +144,10 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     /** @param whole whether the core has all that it ever knew; else Openfire is asked for the rest */
     void start(boolean whole) {
         startedMs = System.currentTimeMillis();
-        takeOverFromMs = whole ? presentUntil() : 0;
+        stopUntilMs = presentUntil();
+        // Written when it was over, some time after Openfire wrote. Without the file it may have been at any time.
+        stopFromMs = Files.exists(present) ? stopUntilMs - 2 * STOPPING_FOR_MS : 0;
+        takeOverFromMs = whole ? stopUntilMs : 0;
         thread.start();
     }
 
@@ -409,7 +420,8 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     }
 
     /**
-     * Has the table say what the core knows of these users; who they were that it said something else of.
+     * Has the table say what the core knows of these users, or the core what it says of a session that nobody told of; who
+     * they were that it said something else of.
      *
      * @param atTheEnd of those who are online, too: for the server ends
      */
@@ -417,6 +429,7 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
         Map<String, String> rows = table.of(users);
         List<PresenceTable.Change> changes = new ArrayList<>();
         List<String> erased = new ArrayList<>();
+        List<String> takenOver = new ArrayList<>();
         for (String user : users) {
             UserActivity last = core.last(user);
             String row = rows.get(user);
@@ -430,6 +443,12 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
                 if (row != null) {
                     // Back so soon that Openfire wrote when they went after it had taken the row away.
                     table.delete(user, row);
+                }
+                continue;
+            }
+            if (!atTheEnd && isAnothers(row, last)) {
+                if (core.catchUp(user, PresenceTable.time(row))) {
+                    takenOver.add(user);
                 }
                 continue;
             }
@@ -447,7 +466,26 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
         for (PresenceTable.Change change : changes) {
             check(change, atTheEnd);
         }
-        return PresenceTable.users(changes);
+        if (!takenOver.isEmpty()) {
+            Log.debug("Last activity of {} was taken over from Openfire's table: nobody told of it here", takenOver);
+        }
+        takenOver.addAll(PresenceTable.users(changes));
+        return takenOver;
+    }
+
+    /**
+     * Whether the row is of a session that the core never heard of, as of one at another server of a cluster. Openfire's own
+     * time of what the core did hear of is of a moment after its end, or of the last stop of this server.
+     */
+    static boolean isAnothers(long rowMs, long endMs, long stopFromMs, long stopUntilMs, long nowMs) {
+        return rowMs - endMs > LATE_MS && (rowMs < stopFromMs || rowMs > stopUntilMs) && rowMs <= nowMs;
+    }
+
+    private boolean isAnothers(String row, UserActivity last) {
+        long end = Math.max(last.lastReadMs(), last.offlineMs());
+        return row != null
+                && stoppingMs == 0
+                && isAnothers(PresenceTable.time(row), end, stopFromMs, stopUntilMs, System.currentTimeMillis());
     }
 
     /** Who came, or was erased, while the row was written: Openfire had taken it away before. */

@@ -70,6 +70,15 @@ final class PresenceTable {
         return String.format(Locale.ROOT, "%015d", ms);
     }
 
+    /** The time that is written so; -1: it is none. */
+    static long time(String digits) {
+        try {
+            return Long.parseLong(digits.trim());
+        } catch (NumberFormatException e) {
+            return -1;
+        }
+    }
+
     /** Reads the rows of those who went offline later than this; 0: all. */
     void later(long ms, Reader reader) throws SQLException {
         Connection database = DbConnectionManager.getTransactionConnection();
@@ -88,10 +97,8 @@ final class PresenceTable {
     }
 
     private static void read(String user, String date, Reader reader) {
-        long ms;
-        try {
-            ms = Long.parseLong(date.trim());
-        } catch (NumberFormatException e) {
+        long ms = time(date);
+        if (ms < 0) {
             Log.warn("The time of {} in Openfire's table is no time: {}", user, date);
             return;
         }

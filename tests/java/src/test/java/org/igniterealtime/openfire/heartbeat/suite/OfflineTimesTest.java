@@ -4,9 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
+import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
+import org.igniterealtime.openfire.heartbeat.harness.Folders;
 import org.igniterealtime.openfire.heartbeat.harness.OpenfireServer;
 import org.igniterealtime.openfire.heartbeat.harness.PostgreSql;
 import org.igniterealtime.openfire.heartbeat.harness.Products;
@@ -35,7 +38,11 @@ final class OfflineTimesTest {
     private static final long LOOKED_TWICE_MS = 16_000;
 
     private static final long TICK_MS = 1_000;
+    private static final long A_DAY_MS = 86_400_000;
     private static final List<String> PEOPLE = List.of("silent", "quick", "asked", "online", "late", "erased");
+
+    /** Who are never online here. */
+    private static final List<String> OTHERS = List.of("elsewhere", "near", "stopped");
 
     private OpenfireServer server;
     private UnaryOperator<OpenfireServer.Setup> made;
@@ -90,6 +97,8 @@ final class OfflineTimesTest {
         server = made.apply(OpenfireServer.named(name)).start();
         try {
             server.users(PEOPLE);
+            server.users(OTHERS);
+            isElsewhere(name);
             endsByItself();
             isAskedWhileOnline();
             isKilled(name);
@@ -102,6 +111,38 @@ final class OfflineTimesTest {
         } finally {
             server.close();
         }
+    }
+
+    /**
+     * A row that is long after what the core saw is of a session elsewhere, as in a cluster: it is not made older. One of
+     * about that time, and one of about the stop of this server, is Openfire's own.
+     */
+    private void isElsewhere(String name) throws IOException {
+        long before = System.currentTimeMillis() - 2 * A_DAY_MS;
+        server.uninstall();
+        Folders.delete(server.home().resolve("heartbeat"));
+        OTHERS.forEach(user -> row(user, before));
+        assertTrue(server.install(Products.plugin()));
+        for (String user : OTHERS) {
+            await(user + " to be known", () -> server.lastActivity(user).isPresent() && seen(user) == before);
+        }
+        row("elsewhere", before + A_DAY_MS);
+        row("near", before + 300_000);
+        // Until when the plugin ran is known from the second time on.
+        server.uninstall();
+        assertTrue(server.install(Products.plugin()));
+        await("the other server's time to be taken over", () -> seen("elsewhere") == before + A_DAY_MS);
+        agrees("elsewhere", SOON_MS);
+        await("the row of near to be corrected", () -> server.offlineDate("near") == before);
+
+        row("stopped", System.currentTimeMillis());
+        server.stop();
+        server.close();
+        server = made.apply(OpenfireServer.named(name)).homeOf(server).start();
+        await("the row of the stop to be corrected", () -> server.offlineDate("stopped") == before);
+        assertEquals(before, seen("stopped"));
+        assertEquals(before + A_DAY_MS, seen("elsewhere"));
+        agrees("elsewhere", SOON_MS);
     }
 
     /** Closed long after its last byte: Openfire takes the close for the last activity. */
@@ -246,6 +287,12 @@ final class OfflineTimesTest {
         assertTrue(server.install(Products.plugin()));
         await("it to be taken over", () -> seen("silent") == noted);
         agrees("silent", SOON_MS);
+    }
+
+    private void row(String user, long ms) {
+        server.command("sql", "DELETE FROM ofPresence WHERE username = '" + user + "'");
+        server.command("sql", String.format(
+                Locale.ROOT, "INSERT INTO ofPresence (username, offlineDate) VALUES ('%s', '%015d')", user, ms));
     }
 
     // ---- What they share.
