@@ -220,6 +220,7 @@ final class SmRows {
 
     /** Openfire has removed the session that it had just resumed: contacts hear of it, and its connection does not stay. */
     private static void isOver(Stage stage, RawClient contact, RawClient client, RawClient back) {
+        back.answerPings(PingAnswer.RESULT);
         awaitGone(back, T);
         sleep(3 * TICK);
         int told = contact.presences(client.jid(), "unavailable").size();
