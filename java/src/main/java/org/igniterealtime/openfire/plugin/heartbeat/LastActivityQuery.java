@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Iterator;
 import org.dom4j.Element;
 import org.jivesoftware.openfire.IQHandlerInfo;
+import org.jivesoftware.openfire.SessionManager;
 import org.jivesoftware.openfire.XMPPServer;
 import org.jivesoftware.openfire.disco.ServerFeaturesProvider;
 import org.jivesoftware.openfire.handler.IQHandler;
@@ -74,11 +75,20 @@ final class LastActivityQuery extends IQHandler implements ServerFeaturesProvide
             return refused(reply, query, PacketError.Condition.forbidden);
         }
         UserActivity last = core.last(user);
+        if ((last != null && last.isOnline()) || isHere(user)) {
+            answer(reply, 0, "");
+            return reply;
+        }
         if (last == null) {
             return refused(reply, query, PacketError.Condition.item_not_found);
         }
-        answer(reply, last.isOnline() ? 0 : now - last.lastActivityMs(), last.isOnline() ? "" : last.status());
+        answer(reply, now - last.lastActivityMs(), last.status());
         return reply;
+    }
+
+    /** As Openfire has it: at another server of the cluster, too, or erased from what we know. */
+    private static boolean isHere(String user) {
+        return !SessionManager.getInstance().getSessions(user).isEmpty();
     }
 
     private static boolean mayKnow(JID who, String user) {

@@ -61,10 +61,11 @@ final class LastActivityRows {
 
     /** Who may not know is told the same of everybody, be they there, away, never seen or nobody at all. */
     private static void asked(Stage stage) throws Exception {
-        stage.people("here", "away", "never", "stranger");
+        stage.people("here", "away", "never", "stranger", "erased");
         RawClient contact = stage.contact();
         RawClient stranger = stage.login("stranger");
         stage.login("here");
+        stage.login("erased");
         RawClient away = stage.login("away");
         stage.begin();
         away.unavailable("gone fishing");
@@ -89,6 +90,10 @@ final class LastActivityRows {
         stage.must(ofAway.contains(">gone fishing<"), "with the status: " + ofAway, contact);
         String ofNever = ask(stage, contact, "never");
         stage.must(seconds(ofNever) == NONE && ofNever.contains("<item-not-found"), "never here: " + ofNever, contact);
+        stage.server().command("erase", stage.user("erased"));
+        stage.must(stage.server().lastActivity(stage.user("erased")).isEmpty(), "who was erased is not known");
+        String ofErased = ask(stage, contact, "erased");
+        stage.must(seconds(ofErased) == 0, "who was erased is here nevertheless: " + ofErased, contact);
         String own = ask(stage, stranger, "stranger");
         stage.must(seconds(own) == 0, "everybody is told of themselves: " + own, stranger);
     }

@@ -156,6 +156,8 @@ final class Commands {
             case "locale":
                 JiveGlobals.setLocale(Locale.forLanguageTag(arguments[0]));
                 return "";
+            case "erase":
+                return erase(arguments[0]);
             case "journal-trouble":
                 return ask("journalTrouble", new Class<?>[] {});
             case "refusal":
@@ -401,11 +403,21 @@ final class Commands {
 
     /** Calls a method of our plugin, whose classes only its own loader knows. */
     private String ask(String method, Class<?>[] types, Object... arguments) throws ReflectiveOperationException {
+        return String.valueOf(answer(method, types, arguments));
+    }
+
+    private Object answer(String method, Class<?>[] types, Object... arguments) throws ReflectiveOperationException {
         Plugin plugin = Release.plugin(plugins, "heartbeat");
         if (plugin == null) {
             throw new IllegalStateException("the plugin is not loaded");
         }
-        return String.valueOf(plugin.getClass().getMethod(method, types).invoke(plugin, arguments));
+        return plugin.getClass().getMethod(method, types).invoke(plugin, arguments);
+    }
+
+    /** Has the plugin forget when a user was last here. */
+    private String erase(String user) throws ReflectiveOperationException {
+        Object service = answer("lastActivityService", new Class<?>[] {});
+        return String.valueOf(service.getClass().getMethod("erase", String.class).invoke(service, user));
     }
 
     private String startRecording() {
