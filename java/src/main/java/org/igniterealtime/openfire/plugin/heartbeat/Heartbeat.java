@@ -32,6 +32,9 @@ final class Heartbeat implements AutoCloseable {
     private final Statistics statistics;
     private final LastActivityQuery query;
 
+    /** What was open before us is known, whoever has no connection that an adapter finds as well. Only who looks comes here. */
+    private boolean adopted;
+
     private Heartbeat(NativeCore core, Clock clock, File home) {
         this.core = core;
         this.clock = clock;
@@ -51,7 +54,7 @@ final class Heartbeat implements AutoCloseable {
         http = new HttpAdapter(sessions);
         events = new OpenfireEvents(core, sessions, policy, lastActivityListeners, offlineTimes, this::findSoon);
         recording = new Recording(core, new File(home, "logs"), MOST_RECORDED);
-        ticker = new Ticker(core, clock, actions, adapter::look, () -> {
+        ticker = new Ticker(core, clock, actions, this::find, () -> {
             http.look();
             sessions.look();
             recording.look();
@@ -87,6 +90,14 @@ final class Heartbeat implements AutoCloseable {
 
     private void findSoon() {
         ticker.findSoon();
+    }
+
+    private void find() {
+        adapter.look();
+        if (!adopted) {
+            sessions.adoptAll();
+            adopted = true;
+        }
     }
 
     NativeCore core() {

@@ -280,8 +280,15 @@ public final class Sessions {
             return;
         }
         for (ClientSession candidate : manager.getSessions()) {
-            if (candidate instanceof LocalClientSession) {
-                adopt((LocalClientSession) candidate);
+            try {
+                if (candidate instanceof LocalClientSession) {
+                    adopt((LocalClientSession) candidate);
+                }
+            } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+                // It may just be dying, and is no reason to leave out the others.
+                if (faults.allows()) {
+                    Log.error("A session is not watched, Openfire's own idle handling has it: {}", candidate, e);
+                }
             }
         }
     }
@@ -368,7 +375,7 @@ public final class Sessions {
      * before the plugin was loaded again, it knows better. Milliseconds since 1970.
      */
     @SuppressWarnings("JavaUtilDate") // Openfire's own
-    private long lastHere(LocalClientSession session) {
+    public long lastHere(LocalClientSession session) {
         long active = session.getLastActiveDate().getTime();
         String user = session.getAddress().getNode();
         UserActivity known = user == null ? null : core.last(user);

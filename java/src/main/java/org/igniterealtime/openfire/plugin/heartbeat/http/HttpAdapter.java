@@ -152,19 +152,39 @@ public final class HttpAdapter implements Adapter {
         HttpConnection fresh =
                 new HttpConnection(kind, ownOf(kind, session, connection), session, connection, readsOf(kind, session, connection),
                         detachesLate());
+        long readMs = lastReadMs(fresh);
         synchronized (fresh) {
             known = watched.putIfAbsent(connection, fresh);
             if (known == null) {
-                return begin(fresh);
+                return begin(fresh, readMs);
             }
         }
         return known.watched();
     }
 
-    private Watched begin(HttpConnection fresh) {
+    /** As far as it is known: it may have been there long before us. Milliseconds since 1970. */
+    private long lastReadMs(HttpConnection fresh) {
+        if (fresh.kind() == Transport.Kind.BOSH) {
+            return lastRequestMs(fresh.session);
+        }
+        long mark = fresh.lastMark();
+        return mark > 0 ? mark : sessions.lastHere(fresh.session);
+    }
+
+    /** Now, while one is held: that may be as old as its {@code wait}. A number up to 4.6, a time since. */
+    private static long lastRequestMs(LocalClientSession session) {
+        try {
+            Object value = HttpSession.class.getMethod("getLastActivity").invoke(session);
+            return value instanceof Instant ? ((Instant) value).toEpochMilli() : ((Number) value).longValue();
+        } catch (ReflectiveOperationException e) {
+            return System.currentTimeMillis();
+        }
+    }
+
+    private Watched begin(HttpConnection fresh, long readMs) {
         @SuppressWarnings("JavaUtilDate") // Openfire's own
         long opened = sessions.clock().earlierUs(fresh.session.getCreationDate().getTime());
-        Watched ours = sessions.opened(fresh, opened, sessions.clock().nowUs());
+        Watched ours = sessions.opened(fresh, opened, sessions.clock().earlierUs(readMs));
         if (ours == null) {
             watched.remove(fresh.connection(), fresh);
             return null;
@@ -209,7 +229,7 @@ public final class HttpAdapter implements Adapter {
         }
     }
 
-    /** A number of seconds up to 4.4, a duration since. */
+    /** A number of seconds up to 4.6, a duration since. */
     private static long seconds(LocalClientSession session, String getter) {
         try {
             Object value = HttpSession.class.getMethod(getter).invoke(session);

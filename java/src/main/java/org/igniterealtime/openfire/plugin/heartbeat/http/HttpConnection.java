@@ -56,6 +56,11 @@ final class HttpConnection implements Transport {
         return watched;
     }
 
+    /** Of the last look, or of when it was found. */
+    long lastMark() {
+        return lastMark;
+    }
+
     /** Stamps what was read since the last look, and is no stanza: those are stamped when they come. */
     void look() {
         long mark = reads.mark();

@@ -21,6 +21,9 @@ final class HttpRows {
     private static final int WAIT_S = 2;
     private static final int PATIENT_S = 60;
 
+    /** Nobody is pinged meanwhile. */
+    private static final String PATIENT_IDLE_MS = "120000";
+
     /** Openfire answers an empty request later than after {@code wait}, now and then, and looks every 30 s in 4.2.0. */
     private static final double LATE = 50;
 
@@ -50,7 +53,9 @@ final class HttpRows {
                         new Row("bosh-strophe", HttpRows::stropheAnswers),
                         new Row("bosh-strophe-frozen", HttpRows::stropheFrozen),
                         new Row("bosh-strophe-logout", HttpRows::stropheLogout)));
-        return List.of(rows, rows.alone());
+        OwnRow reloaded = new OwnRow(
+                "ws-reload", setup -> configure(setup).set("xmpp.client.idle", PATIENT_IDLE_MS), HttpRows::reloaded);
+        return List.of(rows, rows.alone(), reloaded);
     }
 
     private static OpenfireServer.Setup configure(OpenfireServer.Setup setup) {
@@ -271,6 +276,30 @@ final class HttpRows {
                 double off = silent - seconds(client.lastSent(), System.nanoTime());
                 stage.must(Math.abs(off) <= 2 * TICK + SLACK, "each poll is a sign of life: " + off + " s off");
             }
+        }
+    }
+
+    /** Loaded again while nobody is there over TCP: the others are watched, and were read from when they were. */
+    private static void reloaded(Stage stage) throws Exception {
+        stage.people("web", "bosh", "lost");
+        RawClient lost = stage.login("lost");
+        lost.enableResumption();
+        try (WebClient web = WebClient.overWebSocket(stage.server(), stage.user("web")).login().available();
+                WebClient bosh = WebClient.overBosh(stage.server(), stage.user("bosh"), WAIT_S).login().available()) {
+            stage.begin();
+            long cut = System.nanoTime();
+            lost.reset();
+            sleep(5 * TICK);
+            stage.server().reload();
+            sleep(2 * TICK);
+            for (String jid : List.of(web.jid, bosh.jid, lost.jid())) {
+                stage.must(stage.server().session(jid).isPresent(), jid + " is watched: " + stage.server().status(true));
+            }
+            JsonObject activity = Rows.lastActivityIs(stage, "web", true);
+            stage.saw(String.format(Locale.ROOT, "all are watched; seen %.1f s after its last byte", seenAfter(activity, web.lastSent())));
+            wasSeenAt(stage, web.lastSent(), activity);
+            wasSeenAt(stage, cut, Rows.lastActivityIs(stage, "lost", true));
+            wasSeenAt(stage, bosh.lastSent(), Rows.lastActivityIs(stage, "bosh", true));
         }
     }
 
