@@ -1,13 +1,11 @@
 package org.igniterealtime.openfire.plugin.heartbeat;
 
 import java.io.File;
-import java.util.Map;
 import org.igniterealtime.openfire.plugin.heartbeat.commands.AdminCommands;
 import org.jivesoftware.openfire.container.Plugin;
 import org.jivesoftware.openfire.container.PluginManager;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.PropertyEventDispatcher;
-import org.jivesoftware.util.PropertyEventListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,7 +15,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Threads: any.
  */
-public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
+public final class HeartbeatPlugin implements Plugin, PropertyWatcher {
     private static final Logger Log = LoggerFactory.getLogger(HeartbeatPlugin.class);
 
     /** {@code false}: Openfire's own handling is in charge, as if the plugin were not there. It is obeyed at once. */
@@ -124,25 +122,10 @@ public final class HeartbeatPlugin implements Plugin, PropertyEventListener {
     }
 
     @Override
-    public void propertySet(String property, Map<String, Object> params) {
+    public void propertyChanged(String property) {
         if (ENABLED.equals(property)) {
             obey();
         }
-    }
-
-    @Override
-    public void propertyDeleted(String property, Map<String, Object> params) {
-        propertySet(property, params);
-    }
-
-    @Override
-    public void xmlPropertySet(String property, Map<String, Object> params) {
-        // Not kept in the configuration file.
-    }
-
-    @Override
-    public void xmlPropertyDeleted(String property, Map<String, Object> params) {
-        // Not kept in the configuration file.
     }
 
     /** Whether silent clients are ours. */

@@ -6,14 +6,12 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import javax.servlet.http.HttpServletRequest;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Administrator;
 import org.jivesoftware.admin.AuthCheckFilter;
 import org.jivesoftware.util.JiveGlobals;
 import org.jivesoftware.util.PropertyEventDispatcher;
-import org.jivesoftware.util.PropertyEventListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * Without token and network Openfire's own filter lets nobody else through; with one of them it steps aside, and this
  * decides alone.
  */
-final class MachineAccess implements PropertyEventListener {
+final class MachineAccess implements PropertyWatcher {
     private static final Logger Log = LoggerFactory.getLogger(MachineAccess.class);
 
     /** A bearer token (RFC 6750). */
@@ -162,32 +160,13 @@ final class MachineAccess implements PropertyEventListener {
         }
     }
 
-    private void changed(String property) {
+    @Override
+    public void propertyChanged(String property) {
         if (TOKEN.equals(property) || NETWORKS.equals(property)) {
             look();
         }
         if (NETWORKS.equals(property)) {
             logFaults();
         }
-    }
-
-    @Override
-    public void propertySet(String property, Map<String, Object> params) {
-        changed(property);
-    }
-
-    @Override
-    public void propertyDeleted(String property, Map<String, Object> params) {
-        changed(property);
-    }
-
-    @Override
-    public void xmlPropertySet(String property, Map<String, Object> params) {
-        // Not kept in the configuration file.
-    }
-
-    @Override
-    public void xmlPropertyDeleted(String property, Map<String, Object> params) {
-        // Not kept in the configuration file.
     }
 }

@@ -3,17 +3,15 @@ package org.igniterealtime.openfire.plugin.heartbeat;
 import com.google.gson.JsonObject;
 import java.util.Arrays;
 import java.util.HashSet;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.igniterealtime.openfire.plugin.heartbeat.web.Json;
 import org.jivesoftware.util.JiveGlobals;
-import org.jivesoftware.util.PropertyEventListener;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Hands the policy to the core, now and whenever a property that it follows from is changed. */
-final class PolicyProperty implements PropertyEventListener {
+final class PolicyProperty implements PropertyWatcher {
     private static final Logger Log = LoggerFactory.getLogger(PolicyProperty.class);
 
     static final String POLICY = "plugin.heartbeat.policy";
@@ -37,7 +35,8 @@ final class PolicyProperty implements PropertyEventListener {
         this.changed = changed;
     }
 
-    private void changed(String property) {
+    @Override
+    public void propertyChanged(String property) {
         if (ALL.contains(property)) {
             apply();
             Log.info("Policy in force: {}", inForce());
@@ -99,25 +98,5 @@ final class PolicyProperty implements PropertyEventListener {
 
     private void configure(String text) throws NativeCore.PolicyException {
         core.configure(text, OpenfireIdle.idleMs(), OpenfireIdle.pings());
-    }
-
-    @Override
-    public void propertySet(String property, Map<String, Object> params) {
-        changed(property);
-    }
-
-    @Override
-    public void propertyDeleted(String property, Map<String, Object> params) {
-        changed(property);
-    }
-
-    @Override
-    public void xmlPropertySet(String property, Map<String, Object> params) {
-        // Not kept in the configuration file.
-    }
-
-    @Override
-    public void xmlPropertyDeleted(String property, Map<String, Object> params) {
-        // Not kept in the configuration file.
     }
 }
