@@ -33,7 +33,8 @@ struct hb_keeper {
     uint32_t key_tick;  /* from then on the key may be changed; 0: at once */
     char key_seen[sizeof(((hb_error *)0)->text)]; /* why the new key can not be used, as of the last look; "": it can */
     uint32_t sweep_tick;
-    int64_t wall_base; /* of the clock, at the last look for whom to forget; 0: there was none */
+    int64_t wall_base;   /* of the clock, at the last look for whom to forget; 0: there was none */
+    uint32_t doubt_tick; /* until then nobody is forgotten */
 };
 
 /* Where somebody is told what happens in between. */
@@ -164,14 +165,19 @@ static bool is_old(const hb_core *core, const hb_user *user)
     return user->sessions == HB_NO_SLOT && here_ms(core, user) < core->keeper->oldest_ms;
 }
 
-/* Whether the wall clock was set by more than an hour since this was asked before. With the core's lock held. */
-static bool was_set(hb_core *core)
+/*
+ * Whether the wall clock is in doubt: it was set by more than an hour between two looks, and a day has not passed since
+ * that was found. With the core's lock held.
+ */
+static bool in_doubt(hb_core *core)
 {
-    int64_t before = core->keeper->wall_base;
-    int64_t by = core->clock.wall_base - before;
+    hb_keeper *keeper = core->keeper;
+    int64_t by = core->clock.wall_base - keeper->wall_base;
 
-    core->keeper->wall_base = core->clock.wall_base;
-    return before && (by > HOUR_MS || by < -HOUR_MS);
+    if (keeper->wall_base && (by > HOUR_MS || by < -HOUR_MS))
+        keeper->doubt_tick = core->clock.tick + SWEEP_TICKS;
+    keeper->wall_base = core->clock.wall_base;
+    return core->clock.tick < keeper->doubt_tick;
 }
 
 /*
@@ -187,7 +193,7 @@ static bool has_old(hb_core *core)
 
     hb_core_lock(core);
     int64_t oldest_ms = core->policy.forget_after ? core->clock.wall_ms - (int64_t)core->policy.forget_after * 1000 : 0;
-    if (was_set(core))
+    if (in_doubt(core))
         oldest_ms = 0;
     hb_core_unlock(core);
     if (oldest_ms > 0) {

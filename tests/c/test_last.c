@@ -716,6 +716,9 @@ static void test_retention_clock_ahead(void **state)
     life.wall_ms += 3 * 365 * DAY_MS;
     rig_step(&life, 24 * 3600 + 10);
     flush();
+    rig_policy(&life, "{\"idle\": \"off\", \"forget_after\": \"720d\"}", 20000, true);
+    rig_step(&life, 24 * 3600 + 15);
+    flush();
     life.wall_ms -= 3 * 365 * DAY_MS;
     rig_step(&life, 24 * 3600 + 20);
     flush_for_a_minute();
