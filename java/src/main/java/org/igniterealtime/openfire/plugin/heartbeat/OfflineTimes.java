@@ -132,6 +132,7 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     private long pauseMs = TRY_AGAIN_MS;
     private boolean trouble;
     private long nextPresentNs = System.nanoTime();
+    private final WallClock wall = new WallClock(LATE_MS, System.currentTimeMillis(), System.nanoTime());
 
     /** @param isKept whether what the core knows is on disk */
     OfflineTimes(NativeCore core, File folder, BooleanSupplier isKept) {
@@ -216,6 +217,9 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
     private void run() {
         while (sleep()) {
             try {
+                if (!lookAtClock()) {
+                    continue;
+                }
                 tellPresent(false);
                 takeDue();
                 while (!isStopped() && System.nanoTime() - nextTryNs >= 0 && work()) {
@@ -226,6 +230,9 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
                 failed(e);
             }
         }
+        if (!lookAtClock()) {
+            return;
+        }
         try {
             last();
         } catch (SQLException | RuntimeException | LinkageError | OutOfMemoryError e) {
@@ -233,6 +240,18 @@ final class OfflineTimes implements LastActivityListener, AutoCloseable {
         } finally {
             tellPresent(true);
         }
+    }
+
+    /**
+     * Whether the time is known; what is known is not made to fit a clock that was not set yet. If it was set back the rows
+     * of all who went before say what it was then: now they are of the future, later they would be taken for another's.
+     */
+    private boolean lookAtClock() {
+        long wallMs = System.currentTimeMillis();
+        if (wall.wasSetBack(wallMs, System.nanoTime())) {
+            missed();
+        }
+        return WallClock.isSet(wallMs);
     }
 
     /** Whether to go on. */
