@@ -65,7 +65,8 @@ final class HttpConnection implements Transport {
     void look() {
         long mark = reads.mark();
         Watched ours = watched();
-        if (mark > lastMark && ours != null) {
+        boolean isNew = kind == Kind.BOSH ? mark > lastMark : mark != lastMark;
+        if (isNew && ours != null) {
             lastMark = mark;
             ours.read();
         }
@@ -165,7 +166,10 @@ final class HttpConnection implements Transport {
         return remote;
     }
 
-    /** What grows with each read, stanza or not. It may fall when requests are let go, as in 4.2.0. */
+    /**
+     * What is another one after each read, stanza or not. Of BOSH it grows with each, and may fall when requests are let go,
+     * as in 4.2.0; of a WebSocket it is a time of day, which may be set back.
+     */
     interface Reads {
         long mark();
     }

@@ -507,7 +507,7 @@ public final class OpenfireServer implements AutoCloseable {
         }
     }
 
-    /** Why the plugin keeps last activity in memory only; "null": it is on disk. */
+    /** Why the plugin keeps last activity in memory only, or "off"; "null": it is on disk. */
     public String journalTrouble() {
         return command("journal-trouble");
     }

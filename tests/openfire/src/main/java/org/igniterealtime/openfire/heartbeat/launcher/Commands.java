@@ -159,7 +159,7 @@ final class Commands {
             case "erase":
                 return erase(arguments[0]);
             case "journal-trouble":
-                return ask("journalTrouble", new Class<?>[] {});
+                return ask("isOn", new Class<?>[] {}).equals("true") ? ask("journalTrouble", new Class<?>[] {}) : "off";
             case "refusal":
                 return ask("refusal", new Class<?>[] {});
             case "close":
