@@ -513,7 +513,7 @@ public final class OpenfireServer implements AutoCloseable {
     }
 
     /**
-     * What the process holds, after a collection: resident, native and heap bytes, threads, descriptors, and how many
+     * What the process holds, after a collection: resident, native and heap bytes, descriptors, and how many
      * objects there are of this class. Needs {@code -XX:NativeMemoryTracking=summary}.
      */
     public JsonObject vitals(String className) {

@@ -45,7 +45,8 @@ final class Series {
         return values.get(i);
     }
 
-    private int begin(double warmUp) {
+    /** The first sample after the warm-up. */
+    int begin(double warmUp) {
         int begin = 0;
         while (begin < size() && second(begin) < warmUp) {
             begin++;

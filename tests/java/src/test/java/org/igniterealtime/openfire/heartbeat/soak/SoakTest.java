@@ -32,6 +32,7 @@ final class SoakTest {
     /** Of all people together: more is what this machine has no processors for. */
     private static final double ACTS_PER_SECOND = 40;
     private static final int SAMPLES = 60;
+    private static final String POOL = "socket_c2s-thread-";
     private static final double MB = 1 << 20;
     private static final String POLICY = "plugin.heartbeat.policy";
     private static final String PLUGIN_CLASS = "org.igniterealtime.openfire.plugin.heartbeat.HeartbeatPlugin";
@@ -50,7 +51,10 @@ final class SoakTest {
     private final Series outside = series("native", "MB", 6);
     private final Series heap = series("heap", "MB", 3);
     private final Series core = series("core", "kB", 64);
+    /** But those of the pool that Openfire 4.2 to 4.7 has for clients: from 5 to 16, as many as have been busy at once lately. */
     private final Series threads = series("threads", "", 4);
+    /** Of each sample. */
+    private final List<List<String>> threadNames = new ArrayList<>();
     /** But those of clients. */
     private final Series descriptors = series("descriptors", "", 8);
     private final Series files = series("files", "", 0);
@@ -207,7 +211,8 @@ final class SoakTest {
         resident.add(at, vitals.get("resident").getAsLong() / MB);
         outside.add(at, vitals.get("native").getAsLong() / MB);
         heap.add(at, vitals.get("heap").getAsLong() / MB);
-        threads.add(at, vitals.get("threads").getAsLong());
+        threadNames.add(server.threads().stream().filter(name -> !name.startsWith(POOL)).toList());
+        threads.add(at, threadNames.get(threadNames.size() - 1).size());
         descriptors.add(at, vitals.get("descriptors").getAsLong() - server.connections());
         loaders.add(at, vitals.get("objects").getAsLong());
         try {
@@ -230,6 +235,13 @@ final class SoakTest {
         return count;
     }
 
+    /** Which there are at the end, and were not at the end of the warm-up. */
+    private List<String> threadsThatCame(double warmUp) {
+        List<String> came = new ArrayList<>(threadNames.get(threadNames.size() - 1));
+        threadNames.get(threads.begin(warmUp)).forEach(came::remove);
+        return came;
+    }
+
     private void report(double warmUp, long oldest) throws IOException {
         System.out.println("done: " + tally.counts());
         for (Series series : all) {
@@ -237,6 +249,7 @@ final class SoakTest {
         }
         Path chart = Products.folder("report").resolve("soak.svg");
         Chart.write("Soak, " + MINUTES + " minutes, " + SESSIONS + " people, seed " + SEED, all, warmUp, chart);
+        System.out.println("threads that came after the warm-up: " + threadsThatCame(warmUp));
         System.out.println("drawn in " + chart);
         System.out.println("last activity of " + SESSIONS + " people: at most " + oldest
                 + " ms before what they surely sent, " + tally.wrong().size() + " wrong");

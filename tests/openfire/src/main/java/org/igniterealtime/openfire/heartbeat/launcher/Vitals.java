@@ -30,15 +30,14 @@ final class Vitals {
         String memory = diagnose("vmNativeMemory", "summary");
         long committed = number(TOTAL, memory) - number(HEAP, memory);
         long resident = number(RESIDENT, Files.readString(Paths.get("/proc/self/status")));
-        int threads = ManagementFactory.getThreadMXBean().getThreadCount();
         long descriptors;
         try (Stream<Path> open = Files.list(Paths.get("/proc/self/fd"))) {
             descriptors = open.count();
         }
         return String.format(
                 Locale.ROOT,
-                "{\"resident\":%d,\"native\":%d,\"heap\":%d,\"threads\":%d,\"descriptors\":%d,\"objects\":%d}",
-                resident << 10, committed << 10, heap, threads, descriptors, count(className, objects));
+                "{\"resident\":%d,\"native\":%d,\"heap\":%d,\"descriptors\":%d,\"objects\":%d}",
+                resident << 10, committed << 10, heap, descriptors, count(className, objects));
     }
 
     private static long number(Pattern pattern, String text) {
