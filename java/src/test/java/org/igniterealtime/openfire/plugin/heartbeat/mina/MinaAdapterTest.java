@@ -97,6 +97,9 @@ class MinaAdapterTest {
         }
     }
 
+    /** Or a collection of garbage closes those that a test does not look at any more. */
+    private final List<Socket> clients = new ArrayList<>();
+
     @BeforeAll
     static void makeKey() throws Exception {
         tls = TestTls.make(folder);
@@ -110,7 +113,10 @@ class MinaAdapterTest {
     }
 
     @AfterEach
-    void close() {
+    void close() throws IOException {
+        for (Socket client : clients) {
+            client.close();
+        }
         acceptor.dispose(true);
         core.close();
     }
@@ -349,6 +355,7 @@ class MinaAdapterTest {
         for (int i = 0; i < count; i++) {
             sockets.add(new Socket(InetAddress.getLoopbackAddress(), port()));
         }
+        clients.addAll(sockets);
         return sockets;
     }
 

@@ -31,11 +31,17 @@ abstract class NettyFixture {
     final AtomicInteger interrupted = new AtomicInteger();
     final Set<Object> inUse = new HashSet<>();
     final Set<Consumer<Object>> starting = new HashSet<>();
+    /** Or a collection of garbage closes those that a test does not look at any more. */
+    private final List<Socket> clients = new ArrayList<>();
+
     NettyConnectionAcceptor acceptor;
     NettyAdapter adapter;
 
     @AfterEach
-    void close() {
+    void close() throws IOException {
+        for (Socket client : clients) {
+            client.close();
+        }
         acceptor.close();
         core.close();
     }
@@ -74,6 +80,7 @@ abstract class NettyFixture {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), acceptor.port()));
             sockets.add(socket);
         }
+        clients.addAll(sockets);
         return sockets;
     }
 
