@@ -224,7 +224,7 @@ public final class Sessions {
     void heard(LocalClientSession session) {
         Watched watched = bySession.get(session);
         if (watched != null) {
-            watched.transport.heard();
+            watched.transport.heard(watched);
         }
     }
 

@@ -37,7 +37,7 @@ public interface Transport {
     }
 
     /** A stanza is routed that is from its session. Not worth a look where each read is seen. */
-    default void heard() {
+    default void heard(Watched ours) {
         // It was read before.
     }
 

@@ -74,9 +74,8 @@ final class HttpConnection implements Transport {
 
     /** Unavailable is said by Openfire for whose connection is closed, and by us before we close it: nobody spoke. */
     @Override
-    public void heard() {
-        Watched ours = watched();
-        if (ours != null && !ending && !isClosed()) {
+    public void heard(Watched ours) {
+        if (!ending && !isClosed()) {
             ours.read();
         }
     }
